@@ -189,7 +189,6 @@ def _lines(value: str) -> str:
     return value.replace("\\n", "\n")
 
 
-Text = Annotated[str, _from_text(str)]
 WholeUrl = Annotated[str, _from_text(_url("https", "http"))]
 
 
@@ -206,7 +205,7 @@ def _setting(meaning: str, default: Any = ..., *, fix: str = "", secret: bool = 
 class Settings(BaseSettings):
     """Every setting, checked. Make one with `Settings.read()`; `repr` shows no secret."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
 
     env: Annotated[Literal["development", "production"], _from_text(_one_of("development", "production"))] = _setting(
         "development, or production, which refuses embedded servers, default secrets and plain-http consoles",
@@ -228,7 +227,7 @@ class Settings(BaseSettings):
     broker_restore_interval: Annotated[int, _from_text(_whole_number(1, 3_600))] = _setting(
         "Seconds between two searches for such messages (redis:// only)", 10
     )
-    broker_key_prefix: Text = _setting(
+    broker_key_prefix: str = _setting(
         "Put before every key, where several installations share a Redis (redis:// only)", ""
     )
     webhook_credentials: Annotated[tuple[tuple[str, str], ...], _from_text(_credentials)] = _setting(
@@ -245,7 +244,7 @@ class Settings(BaseSettings):
     chargebee_site: Annotated[str, _from_text(_site)] | None = _setting(
         "Name of the Chargebee site: acme, or acme-test", None
     )
-    chargebee_api_key: Text | None = _setting(
+    chargebee_api_key: str | None = _setting(
         "API key of that site",
         None,
         fix="set it to a key made in Chargebee under Settings > Configure Chargebee > API keys",
@@ -265,14 +264,14 @@ class Settings(BaseSettings):
         fix="set it to an address such as billing@example.com",
         development="billing@example.com",
     )
-    mail_domain: Text = _setting("Domain in Message-IDs; where it is not given, that of MAIL_FROM", "")
+    mail_domain: str = _setting("Domain in Message-IDs; where it is not given, that of MAIL_FROM", "")
     finance_emails: Annotated[tuple[str, ...], _from_text(_emails)] = _setting(
         "Who follows payments up, separated by commas", ()
     )
     ops_emails: Annotated[tuple[str, ...], _from_text(_emails)] = _setting(
         "Who hears of technical trouble, separated by commas", ()
     )
-    secret_key: Text = _setting(
+    secret_key: str = _setting(
         "Signs links and sessions; 32 characters or more",
         "",
         fix="set it to the output of: python -c 'import secrets; print(secrets.token_urlsafe(48))'",
@@ -286,7 +285,7 @@ class Settings(BaseSettings):
         development="http://127.0.0.1:8000",
     )
     callback_url: WholeUrl | None = _setting("Where the product hears of changes; none: it does not", None)
-    callback_secret: Text | None = _setting("Signs those calls", None, fix="set it to a long random text", secret=True)
+    callback_secret: str | None = _setting("Signs those calls", None, fix="set it to a long random text", secret=True)
     merchant: Merchant = _setting("Who sells", Merchant())
     remittance: Remittance = _setting("Where cheques and wires go", Remittance())
     site_timezone: Annotated[str, _from_text(_time_zone)] = _setting(
@@ -307,18 +306,19 @@ class Settings(BaseSettings):
     pdf_max_bytes: Annotated[int, _from_text(_whole_number(1, 100 * 1024 * 1024))] = _setting(
         "Largest invoice PDF that is attached, in bytes", 5 * 1024 * 1024
     )
-    email_template_dir: Text | None = _setting("Folder whose templates go before the built-in ones", None)
+    email_template_dir: str | None = _setting("Folder whose templates go before the built-in ones", None)
 
     @classmethod
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        **_others: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (
-            init_settings,
-        )  # `read` is the only door to the environment: it knows NAME_FILE, and names all problems
+        # `read` is the only door to the environment: it knows NAME_FILE, and names all problems at once.
+        return (init_settings,)
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -334,13 +334,15 @@ class Settings(BaseSettings):
         given = dict(os.environ if environ is None else environ)
         texts = _texts(given, problems)
         if environ is None and texts.get("QUITTANCE_ENV", "development") == "development":
-            texts = _texts(_with_dotenv(given, problems), problems := [])
+            problems.clear()
+            given = _with_dotenv(given, problems)
+            texts = _texts(given, problems)
         production = texts.get("QUITTANCE_ENV") == "production"
         problems += _disagreements(texts, production)
         try:
             settings = cls(**_values(texts, production))
         except ValidationError as invalid:
-            problems += _told(invalid)
+            problems += _told(invalid, given)
         if problems:
             raise SettingsError(problems)
         return settings
@@ -386,9 +388,7 @@ def table() -> tuple[Setting, ...]:
             ]
             continue
         default = "" if field.is_required() else _shown(field.default)
-        if more.get("development") and not more["secret"]:
-            default = f"in development {more['development']}"
-        elif name == "mail_url":
+        if "development" in more:
             default = f"in development {more['development']}"
         lines.append(Setting(_names_of(name)[0], field.description or "", default, more["secret"], field.is_required()))
     return tuple(lines)
@@ -451,6 +451,8 @@ def _with_dotenv(given: dict[str, str], problems: list[str]) -> dict[str, str]:
     if not path.is_file():
         return given
     written = {name: value for name, value in dotenv_values(path).items() if value}
+    if written.get("QUITTANCE_ENV", "development") != "development":
+        problems.append("QUITTANCE_ENV in .env is not development, where alone .env is read: set it in the environment")
     # A name given in the environment, in either form, replaces both forms of the file.
     taken = {name.removesuffix("_FILE") for name, value in given.items() if value}
     return {name: value for name, value in written.items() if name.removesuffix("_FILE") not in taken} | given
@@ -478,7 +480,7 @@ def _values(texts: dict[str, str], production: bool) -> dict[str, Any]:
     return values
 
 
-def _parts(texts: dict[str, str], prefix: str, kind: type[Merchant] | type[Remittance]) -> dict[str, str]:
+def _parts(texts: dict[str, str], prefix: str, kind: type[Merchant | Remittance]) -> dict[str, str]:
     named = {part.name: prefix + part.name.upper() for part in dataclasses.fields(kind)}
     return {part: _lines(texts[name]) for part, name in named.items() if name in texts}
 
@@ -510,11 +512,13 @@ def _disagreements(texts: dict[str, str], production: bool) -> list[str]:
     return problems
 
 
-def _told(invalid: ValidationError) -> list[str]:
+def _told(invalid: ValidationError, given: Mapping[str, str]) -> list[str]:
     problems = []
     for error in invalid.errors(include_url=False, include_context=False, include_input=False):
         field = str(error["loc"][0])
         name = _names_of(field)[0]
+        if error["type"] == "missing" and any(given.get(f"{name}_FILE") for name in _names_of(field)):
+            continue  # its file could not be used: told already
         if error["type"] == "missing":
             problems.append(f"{name} is missing: {_fix_of(field)}")
         else:
