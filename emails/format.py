@@ -1,0 +1,100 @@
+"""Amounts, dates and percentages as customers read them, in French and English.
+
+Everything that shows a value to a person goes through here, so that a mail, a page and a JSON `display` field agree.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+from babel.lists import format_list
+from babel.numbers import format_percent, parse_pattern
+
+from billing.money import Money, decimals_of
+
+NBSP = "\u00a0"
+
+# Babel's own fr_CA percentages drop the space when a pattern is given, so the pattern carries it.
+_PERCENT = {"fr_CA": f"#,##0.###{NBSP}%", "en_CA": "#,##0.###%"}
+
+# Canadian taxes have one official name in each language; Chargebee holds only the one the merchant typed.
+_TAXES = (("GST", "TPS"), ("QST", "TVQ"), ("HST", "TVH"), ("PST", "TVP"))
+_TAX_WORD = re.compile(r"\b(" + "|".join(name for pair in _TAXES for name in pair) + r")\b")
+
+_BRANDS = {
+    "visa": "Visa",
+    "mastercard": "Mastercard",
+    "american_express": "American Express",
+    "discover": "Discover",
+    "jcb": "JCB",
+    "diners_club": "Diners Club",
+}
+
+
+def money(amount: Money, locale: str) -> str:
+    """An amount with its currency: `3 010,09 $` or `$3,010.09`; spaces in French are U+00A0.
+
+    The decimals are those of the minor unit that `Money` counts in, so nothing is ever rounded.
+    """
+    place = Locale.parse(locale)
+    pattern = parse_pattern(place.currency_formats["standard"].pattern)
+    decimals = decimals_of(amount.currency)
+    pattern.frac_prec = (decimals, decimals)
+    return pattern.apply(amount.major, place, currency=amount.currency, currency_digits=False)
+
+
+def date(day: dt.date, locale: str) -> str:
+    """A date: `15 févr. 2021` or `Feb 15, 2021`."""
+    return format_date(day, "medium", locale=locale)
+
+
+def day_and_month(day: dt.date, locale: str) -> str:
+    """A date whose year is said nearby: `15 janv.` or `Jan 15`."""
+    return format_skeleton("MMMd", day, locale=locale)
+
+
+def percent(fraction: Decimal | float, locale: str) -> str:
+    """A fraction as a percentage: 0.09975 is `9,975 %` or `9.975%`."""
+    return format_percent(fraction, _PERCENT[locale], locale=locale)
+
+
+def listed(items: Sequence[str], locale: str) -> str:
+    """Items as a phrase: `A, B et C` or `A, B and C`."""
+    return format_list(list(items), style="standard", locale=locale)
+
+
+def tax_name(name: str, locale: str) -> str:
+    """A tax under its name in the reader's language: GST is TPS in French. Other names stay as they are."""
+    here = {pair[_side(locale)] for pair in _TAXES}
+    other = {pair[1 - _side(locale)]: pair[_side(locale)] for pair in _TAXES}
+    return _TAX_WORD.sub(lambda found: found[0] if found[0] in here else other[found[0]], name)
+
+
+def tax_number(text: str, locale: str) -> str:
+    """A registration number as configured (`TPS : 123456789 RT0001`), with its label and colon in the reader's language."""
+    label, number = re.fullmatch(r"(?:([A-Z]{3})\b\s*:?\s*)?(.*)", text.strip(), re.DOTALL).groups()  # type: ignore[union-attr]
+    number = re.sub(r"\s+", NBSP, number)
+    if not label:
+        return str(number)
+    return f"{tax_name(label, locale)}{NBSP if locale.startswith('fr') else ''}:{NBSP}{number}"
+
+
+def card_brand(code: str | None) -> str | None:
+    """A card's brand as printed on it, from Chargebee's `card_type`; None for a brand nobody would recognise."""
+    if code is None:
+        return None
+    return _BRANDS.get(code.lower().replace(" ", "_"))
+
+
+def one_line(text: str) -> str:
+    """Text that was configured on several lines, on one: line ends become commas."""
+    return ", ".join(part.strip().rstrip(",") for part in text.splitlines() if part.strip())
+
+
+def _side(locale: str) -> int:
+    return 1 if locale.startswith("fr") else 0
