@@ -1,0 +1,63 @@
+"""When finance has something to chase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Collection = Literal["on", "off"]
+
+_OWING = frozenset({"posted", "payment_due", "not_paid"})
+
+
+def collection_of(subscription: str | None, customer: str | None) -> Collection | None:
+    """Whether the provider collects by itself. The subscription's setting, where present, overrides the customer's.
+
+    None: neither is known yet. Then nothing is opened; the object that says it brings the invoice up again.
+    """
+    stated = subscription or customer
+    return "off" if stated == "off" else "on" if stated == "on" else None
+
+
+def owed_offline(*, status: str | None, deleted: bool, amount_due: int, collection: Collection | None) -> bool:
+    """Is this invoice to be paid by cheque or wire, and still owed? Then a follow-up is open.
+
+    A method stored on a card payer opens nothing: only collection that is off does.
+    """
+    return status in _OWING and not deleted and amount_due > 0 and collection == "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a follow-up stands, by what the provider says alone."""
+
+    open: bool
+    state: str  # awaiting, partial, paid, written_off, voided, closed
+    reason: str | None
+
+
+def position_of(
+    *,
+    status: str | None,
+    deleted: bool,
+    amount_due: int,
+    amount_paid: int,
+    written_off: int,
+    collection: Collection | None,
+) -> Position:
+    """Open (awaiting, or partial once some money came), or closed and why. Amounts in minor units."""
+    if owed_offline(status=status, deleted=deleted, amount_due=amount_due, collection=collection):
+        return Position(True, "partial" if amount_paid > 0 else "awaiting", None)
+    if deleted:
+        return Position(False, "voided", "the invoice was deleted")
+    if status == "voided":
+        return Position(False, "voided", "the invoice was voided")
+    if amount_due > 0:
+        if status in _OWING:
+            return Position(
+                False, "closed", "collection was turned on" if collection == "on" else "collection is unknown"
+            )
+        return Position(False, "closed", f"the invoice is {status}")
+    if written_off > 0:
+        return Position(False, "written_off", "the balance was written off")
+    return Position(False, "paid", "nothing is owed any more")

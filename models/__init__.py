@@ -1,0 +1,36 @@
+"""Rows: one noun per file, and the transaction they live in."""
+
+from .audit import AuditEntry, Finding
+from .base import Base
+from .cancellation import Cancellation
+from .clock import BusinessClock, JobSlot
+from .customer import Customer, PaymentSource
+from .followup import Followup, FollowupEntry
+from .inbox import InboxEvent
+from .invoice import CreditNote, Invoice
+from .outbox import OutboxRow
+from .payment import Payment, PaymentApplication, Transaction
+from .subscription import SeatEntry, Subscription, SubscriptionItem
+
+__all__ = [
+    "AuditEntry",
+    "Base",
+    "BusinessClock",
+    "Cancellation",
+    "CreditNote",
+    "Customer",
+    "Finding",
+    "Followup",
+    "FollowupEntry",
+    "InboxEvent",
+    "Invoice",
+    "JobSlot",
+    "OutboxRow",
+    "Payment",
+    "PaymentApplication",
+    "PaymentSource",
+    "SeatEntry",
+    "Subscription",
+    "SubscriptionItem",
+    "Transaction",
+]
