@@ -34,8 +34,7 @@ class JobSlot(Base):
 
 def now(session: Session | Connection) -> datetime:
     """The business's now, UTC. Fixed within a transaction, as PostgreSQL's now() is."""
-    moment = session.execute(text("select business_now()")).scalar_one()
-    assert isinstance(moment, datetime)
+    moment: datetime = session.execute(text("select business_now()")).scalar_one()
     return moment
 
 

@@ -1,0 +1,172 @@
+"""Real servers for the tests: one PostgreSQL and one Valkey for the run, a database of its own for each test.
+
+TEST_DATABASE_URL (a role that may create databases) and TEST_REDIS_URL, where set, are used instead. The developer's
+own DATABASE_URL is never written to.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from local.children import Server
+from local.postgres import Postgres
+from local.valkey import Valkey
+from models.session import engine_for
+
+T = TypeVar("T")
+ROOT = Path(__file__).parent.parent
+_servers: list[Server] = []
+_homes: list[Path] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Once, in the controller: xdist's workers inherit the two variables."""
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+    home = Path(tempfile.mkdtemp(prefix="quittance-tests-"))
+    home.chmod(0o755)
+    _homes.append(home)
+    if not os.environ.get("TEST_DATABASE_URL"):
+        postgres = Postgres(home / "postgres", durable=False, settings={"max_connections": "200"}).start()
+        _servers.append(postgres)
+        os.environ["TEST_DATABASE_URL"] = postgres.dsn("postgres")
+    if not os.environ.get("TEST_REDIS_URL"):
+        valkey = Valkey(home / "valkey", durable=False).start()
+        _servers.append(valkey)
+        os.environ["TEST_REDIS_URL"] = valkey.url()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    while _servers:
+        _servers.pop().stop()
+    while _homes:
+        shutil.rmtree(_homes.pop(), ignore_errors=True)
+
+
+def migrate(url: str) -> None:
+    config = Config(str(ROOT / "migrations" / "alembic.ini"))
+    config.attributes["url"] = url
+    command.upgrade(config, "head")
+
+
+@pytest.fixture(scope="session")
+def admin() -> Iterator[psycopg.Connection]:
+    with psycopg.connect(os.environ["TEST_DATABASE_URL"], autocommit=True) as connection:
+        yield connection
+
+
+def url_of(database: str) -> str:
+    return os.environ["TEST_DATABASE_URL"].rsplit("/", 1)[0] + "/" + database
+
+
+@pytest.fixture(scope="session")
+def template_db(admin: psycopg.Connection) -> Iterator[str]:
+    """A migrated database that the tests' own are copied from."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    admin.execute(f'create database "{name}"')
+    migrate(url_of(name))
+    yield name
+    admin.execute(f'drop database "{name}" with (force)')
+
+
+@pytest.fixture
+def db_url(admin: psycopg.Connection, template_db: str) -> Iterator[str]:
+    """A database of this test's own, migrated and empty. Other processes see it too."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin.execute(f'create database "{name}" template "{template_db}" strategy file_copy')
+    yield url_of(name)
+    admin.execute(f'drop database "{name}" with (force)')
+
+
+@pytest.fixture
+def engine(db_url: str) -> Iterator[Engine]:
+    engine = engine_for(db_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """For looking: each question sees what is committed by then."""
+    with Session(engine.execution_options(isolation_level="AUTOCOMMIT")) as session:
+        yield session
+
+
+@pytest.fixture
+def broker_url() -> str:
+    return os.environ["TEST_REDIS_URL"]
+
+
+@pytest.fixture
+def key_prefix() -> str:
+    """Keeps this test's messages apart from the others' in the one broker."""
+    return f"test-{uuid.uuid4().hex[:8]}-"
+
+
+@pytest.fixture
+def start(
+    db_url: str, broker_url: str, key_prefix: str, tmp_path: Path
+) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start `python -m ...` as a process group of its own; killed at the end. Its output goes to tmp_path/<name>.log."""
+    running: list[subprocess.Popen[bytes]] = []
+    environ = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("QUITTANCE_")},
+        "DATABASE_URL": db_url,
+        "BROKER_URL": broker_url,
+        "BROKER_KEY_PREFIX": key_prefix,
+        "BROKER_VISIBILITY_TIMEOUT": "4",
+        "BROKER_RESTORE_INTERVAL": "1",
+        "WEBHOOK_CREDENTIALS": "chargebee:a-password-for-tests",
+        "MAIL_URL": f"file://{tmp_path}/mail",
+        "MAIL_FROM": "facturation@boreal.example",
+        "MAIL_DOMAIN": "boreal.example",
+    }
+
+    def go(*arguments: str, name: str = "process", **more: str) -> subprocess.Popen[bytes]:
+        with open(tmp_path / f"{name}.log", "ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *arguments],
+                cwd=ROOT,
+                env=environ | more,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        running.append(process)
+        return process
+
+    yield go
+    for process in running:
+        if process.poll() is None:
+            os.killpg(process.pid, 9)
+            process.wait()
+
+
+def eventually(question: Callable[[], T], seconds: float = 30, every: float = 0.05) -> T:
+    """Ask until the answer is true, and give it back; fail with the last answer when time is up."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"still {answer!r} after {seconds} s")
+        time.sleep(every)
