@@ -60,8 +60,8 @@ SENT_OF_INVOICE_1: dict[str, tuple[str, ...]] = {"1": ("Benjamin@test.com",)}
 #   21     not_paid, 32400 due, but deleted (and its customer is not in the body)
 #   draft_inv_..  pending
 #
-# MINIMAL FIELDS. Every invoice, transaction and credit note here carries status, amounts, currency, dates and customer, so
-# no row depends on what a bare one does. By the design it would park: an amount without its currency is not money.
+# MINIMAL FIELDS. Every invoice, transaction and credit note here carries status, amounts, currency, dates and customer,
+# so no row depends on what a bare one does. By the design it would park: an amount without its currency is not money.
 # The only JSON numbers with a fraction are exchange_rate, tax_rate and discount_percentage, none of which is money.
 
 EXPECTED: dict[str, Expected] = {
@@ -95,7 +95,7 @@ EXPECTED: dict[str, Expected] = {
     "customer_moved_out.json": Expected("applied"),
     # not_paid with 32400 due, but a tombstone: kept as deleted, asks for nothing.
     "invoice_deleted.json": Expected("applied"),
-    # posted with 500000 due in 30 days. Its customer is unknown, so is collection: no case and no mail, not parked either.
+    # posted with 500000 due in 30 days. Its customer is unknown, so is collection: no case, no mail, and not parked.
     "invoice_generated.json": Expected("applied"),
     "order_cancelled.json": Expected("ignored", NO_OBJECT),
     "order_created.json": Expected("ignored", NO_OBJECT),
@@ -103,8 +103,8 @@ EXPECTED: dict[str, Expected] = {
     "order_ready_to_process.json": Expected("ignored", NO_OBJECT),
     "order_ready_to_ship.json": Expected("ignored", NO_OBJECT),
     "order_updated.json": Expected("ignored", NO_OBJECT),
-    # A direct debit still in progress: no payment yet, although the invoice already links it. Collection is on: the open
-    # invoice calls for no mail. In trial counts: plan quantity 1.
+    # A direct debit still in progress: no payment yet, although the invoice already links it. Collection is on, so the
+    # open invoice calls for no mail. In trial counts: plan quantity 1.
     "payment_initiated.json": Expected("applied", seats={"createSubs": 1}),
     "payment_intent_created.json": Expected("ignored", NO_OBJECT),
     "payment_intent_updated.json": Expected("ignored", NO_OBJECT),
@@ -135,7 +135,7 @@ EXPECTED: dict[str, Expected] = {
         invoice_mails=MAIL_OF_INVOICE_1,
         invoice_mails_sent=SENT_OF_INVOICE_1,
     ),
-    # non_renewing until 7 October 2012, long past: 1 seat when merged, 0 once the sweep has carried the cancellation out.
+    # non_renewing until 7 October 2012, long past: 1 seat when merged, 0 once the sweep has carried it out.
     "subscription_cancellation_reminder.json": Expected(
         "applied", seats={"3Nl7oGgQqGFprj9": 0}, cancellation={"3Nl7oGgQqGFprj9": ("run", 1349638824)}
     ),
@@ -143,8 +143,8 @@ EXPECTED: dict[str, Expected] = {
     "subscription_cancellation_scheduled.json": Expected(
         "applied", seats={"3Nl7oGgQqGFprj9": 0}, cancellation={"3Nl7oGgQqGFprj9": ("run", 1349638824)}
     ),
-    # cancelled, so that neither plan nor items are needed. It does not say when: a cancellation is keyed by its instant,
-    # and there is none to write down.
+    # cancelled, so that neither plan nor items are needed. It does not say when: a cancellation is keyed by its
+    # instant, and there is none to write down.
     "subscription_cancelled.json": Expected("applied", seats={"sub_123": 0}),
     "subscription_changed.json": Expected("applied", seats={"sub_123": 1}),
     "subscription_created--2.json": Expected("applied", seats={"sub_123": 1}),
@@ -175,9 +175,9 @@ EXPECTED: dict[str, Expected] = {
 }
 
 
-# Posted as they were recorded. 63 bodies bear 52 ids, because three ids were used more than once; every one of the bodies
-# that share an id differs from the others in its event type or its content, so none is a mere duplicate. The first stays, each
-# later one is counted on the finding of its id: 1 + 5 + 5 = 63 - 52.
+# Posted as they were recorded. 63 bodies bear 52 ids, because three ids were used more than once. Each of the bodies
+# that share an id differs from the others in its event type or its content, so none is a mere duplicate: the first
+# stays, and each later one is counted on the finding of its id (1 + 5 + 5 = 63 - 52).
 
 SHARED_IDS: dict[str, tuple[str, ...]] = {
     "ev_123": (
@@ -224,8 +224,8 @@ class Row:
 
 
 CUSTOMERS: dict[str, Row] = {
-    # Sixteen bodies tell of this customer, from 1341085225000 to 1367437312000. The deletion (1359833508000) is overtaken
-    # by six of them; the last two, card_deleted and payment_source_deleted, hold the same snapshot.
+    # Sixteen bodies tell of this customer, from 1341085225000 to 1367437312000. The deletion (1359833508000) is
+    # overtaken by six of them; the last two, card_deleted and payment_source_deleted, hold the same snapshot.
     "3Nl7oGgQqGFprj9": Row(
         1367437312000, False, {"first_name": "Joe", "auto_collection": "off", "email": "Benjamin@test.com"}
     ),
@@ -243,8 +243,9 @@ CUSTOMERS: dict[str, Row] = {
 }
 
 SUBSCRIPTIONS: dict[str, Row] = {
-    # trial_end_reminder 1341690026000 < activated 1344368425000 < cancellation_* 1349120451000 < changes_removed
-    # 1362253265000 < payment_refunded ..266000 < pause_scheduled 1365018091000 < resumption_removed 1366400510000 < resumed.
+    # trial_end_reminder 1341690026000 < activated 1344368425000 < cancellation_* 1349120451000
+    # < scheduled_changes_removed 1362253265000 < payment_refunded 1362253266000 < pause_scheduled 1365018091000
+    # < scheduled_resumption_removed 1366400510000 < resumed.
     "3Nl7oGgQqGFprj9": Row(1366832511000, False, {"status": "active", "plan_id": "no_trial", "cancelled_at": None}),
     # Five hand-written snapshots tie at 1234567890000 (a sixth is parked): the digest says which status stays.
     "sub_123": Row(1234567890000, False, {"customer_id": "cust_123", "cancelled_at": None}),
@@ -290,7 +291,7 @@ PAYMENTS: dict[str, Paid] = EXPECTED["payment_refunded.json"].payments
 # The customer of invoice 1 ends with collection off, but the invoice is paid; see FOLLOWUPS above for the others.
 OPEN_FOLLOWUPS: dict[str, int] = {}
 
-# The cancellation of 2012 was withdrawn before the subscription was last seen; sub_123 never says when it was cancelled.
+# The cancellation of 2012 was over before the subscription was last seen, active; sub_123 never says when it ended.
 CANCELLATIONS: dict[str, tuple[Literal["scheduled", "run"], int]] = {}
 
 INVOICE_MAILS: frozenset[str] = MAIL_OF_INVOICE_1
