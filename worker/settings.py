@@ -27,23 +27,10 @@ from billing.merchant import Merchant, Remittance
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-DEVELOPMENT_SECRET_KEY = "development-only-never-in-production"
-_WELL_KNOWN = {
-    "admin",
-    "changeme",
-    "chargebee",
-    "default",
-    "example",
-    "pass",
-    "password",
-    "quittance",
-    "secret",
-    "test",
-} | {
-    "user",
-    "webhook",
-    DEVELOPMENT_SECRET_KEY,
-}
+DEVELOPMENT_SECRET_KEY = "development-only-never-in-production"  # noqa: S105 (production refuses it)
+_WELL_KNOWN = frozenset(
+    "admin changeme chargebee default example pass password quittance secret test user webhook".split()
+) | {DEVELOPMENT_SECRET_KEY}
 
 
 class SettingsError(Exception):
@@ -114,7 +101,8 @@ def _mail_url(value: str) -> str:
         return _url("smtp", "smtps", "smtp+starttls")(value)
     except ValueError:
         raise ValueError(
-            "is not a mail URL: write smtp+starttls://user:password@host:587, smtps://.., smtp://.., file:///folder, console: or null:"
+            "is not a mail URL: write smtp+starttls://user:password@host:587, smtps://.., smtp://.., "
+            "file:///folder, console: or null:"
         ) from None
 
 
@@ -139,7 +127,7 @@ def _networks(value: str) -> tuple[Network, ...]:
             networks.append(ipaddress.ip_network(text))
         except ValueError:
             raise ValueError(
-                f"entry {position} is not an address or a network: write 203.0.113.7 or 203.0.113.0/24, separated by commas"
+                f"entry {position} is not an address or a network: write 203.0.113.7 or 203.0.113.0/24"
             ) from None
     return tuple(networks)
 

@@ -1,0 +1,60 @@
+"""Is the receiver fit for work? /healthz asks the process, /readyz what it stands on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from webhooks.store import Store, Unavailable
+from worker.doorbell import Doorbell
+
+log = structlog.get_logger(__name__)
+
+_VERSIONS = Path(__file__).resolve().parent.parent / "migrations" / "versions"
+_REVISION = re.compile(r"^(down_)?revision\b[^=\n]*=(.*)$", re.MULTILINE)
+
+# The oldest of those never started and of those that a process died with: the first entry of two partial indexes.
+STATE = """
+select array(select version_num::text from alembic_version),
+       extract(epoch from business_now() - least(
+         (select received_at from inbox_events where status = 'pending' and starts = 0 order by due_at, seq limit 1),
+         (select received_at from inbox_events where status = 'pending' and starts > 0 order by due_at, seq limit 1)
+       ))::float8
+"""
+
+
+def head_of(versions: Path = _VERSIONS) -> frozenset[str]:
+    """The newest migrations that this code knows, read from their files without importing Alembic."""
+    revisions: set[str] = set()
+    replaced: set[str] = set()
+    for path in versions.glob("*.py"):
+        for down, value in _REVISION.findall(path.read_text("utf-8")):
+            (replaced if down else revisions).update(re.findall(r"""["']([^"']+)["']""", value))
+    return frozenset(revisions - replaced)
+
+
+def readiness(store: Store, doorbell: Doorbell, head: frozenset[str]) -> tuple[Mapping[str, Any], bool]:
+    """What /readyz shows, and whether events can be taken. A broker that is away only slows the workers."""
+    try:
+        row = store.ask(STATE)
+    except Unavailable as reason:
+        log.warning("not ready: the database cannot be asked", reason=str(reason))
+        return {
+            "status": "unavailable",
+            "database": "cannot be asked, or has no tables yet: quittance db upgrade",
+        }, False
+    versions, oldest = row or ((), None)
+    if frozenset(versions) != head:
+        return {"status": "unavailable", "database": "ok", "migrations": "not at head: quittance db upgrade"}, False
+    ringing = not doorbell.broken and doorbell.reachable()
+    return {
+        "status": "ready" if ringing else "degraded",
+        "database": "ok",
+        "migrations": "at head",
+        "broker": "ok" if ringing else "away: events are stored, and worked off by the sweeper's pace",
+        "oldest_pending_seconds": round(max(0.0, oldest), 1) if oldest is not None else None,
+    }, True

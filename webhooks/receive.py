@@ -1,0 +1,118 @@
+"""POST /webhooks/chargebee: authenticate, check, store, ring, answer.
+
+The order of the checks is the contract: nothing of the body is read for a caller who has not shown credentials, and
+200 is said only after the event is committed.
+"""
+
+from __future__ import annotations
+
+import structlog
+from flask import Request
+
+from webhooks import body, verify
+from webhooks.problems import Problem
+from webhooks.store import Store
+from worker.doorbell import Doorbell
+from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+INSERT = """
+insert into inbox_events (id, raw, digest, event_type, occurred_at, api_version, customer_ids)
+values (%(id)b, %(raw)b, %(digest)b, %(event_type)b, %(occurred_at)b, %(api_version)b, %(customer_ids)b)
+on conflict (id) do nothing
+returning seq
+"""
+
+# The first body stays. A clash seen before is not another one: it happened once more.
+NOTE_CLASH = """
+insert into findings (kind, severity, object_type, object_id, detail)
+select 'same_id_other_body', 'warning', 'event', id,
+       'event ' || id || ' came again with another body; the first was kept: compare it with the event in Chargebee'
+from inbox_events where id = %(id)b and digest <> %(digest)b
+on conflict (kind, object_type, object_id)
+do update set times = findings.times + 1, last_seen_at = business_now()
+returning times
+"""
+
+
+class Receiver:
+    """Takes one request at a time from each of many threads."""
+
+    def __init__(self, settings: Settings, store: Store, doorbell: Doorbell) -> None:
+        self._settings = settings
+        self._store = store
+        self._doorbell = doorbell
+
+    def take(self, request: Request) -> str:
+        """Store the event of a request; "stored" or "duplicate".
+
+        Raises:
+            Problem: the request is refused.
+            Unavailable: the database cannot take it now; the caller must try again.
+        """
+        self._authenticate(request)
+        _check_headers(request)
+        raw = _whole_body(request)
+        try:
+            head = body.read(raw)
+        except body.Unreadable as reason:
+            raise Problem(400, str(reason)) from None
+        stored = self._store.ask(
+            INSERT,
+            {
+                "id": head.id,
+                "raw": raw,
+                "digest": head.digest,
+                "event_type": head.event_type,
+                "occurred_at": head.occurred_at,
+                "api_version": head.api_version,
+                "customer_ids": head.customer_ids,
+            },
+        )
+        clash = None if stored else self._store.ask(NOTE_CLASH, {"id": head.id, "digest": head.digest})
+        # A duplicate rings too: it comes mostly because the first answer, and then perhaps the ring, was lost.
+        self._doorbell.ring("events")
+        if clash:
+            log.warning("event came again with another body", event_id=head.id, times=clash[0])
+        status = "stored" if stored else "duplicate"
+        log.info("event received", event_id=head.id, event_type=head.event_type, status=status)
+        return status
+
+    def _authenticate(self, request: Request) -> None:
+        settings = self._settings
+        # The address first: one that may not call shall not learn whether it guessed a password.
+        if settings.webhook_allowed_addresses:
+            forwarded_for = request.headers.get("X-Forwarded-For")
+            address = verify.caller(request.environ.get("REMOTE_ADDR"), forwarded_for, settings.trusted_proxies)
+            if not verify.is_allowed(address, settings.webhook_allowed_addresses):
+                raise Problem(
+                    403, "Calls are taken from listed addresses only: add yours to WEBHOOK_ALLOWED_ADDRESSES."
+                )
+        if not verify.is_authentic(request.environ.get("HTTP_AUTHORIZATION"), settings.webhook_credentials):
+            raise Problem(
+                401,
+                "The user or password is wrong: enter those of WEBHOOK_CREDENTIALS in Chargebee's webhook settings.",
+            )
+
+
+def _check_headers(request: Request) -> None:
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if request.mimetype != "application/json" or charset not in ("utf-8", "utf8") or encoding != "identity":
+        raise Problem(415, "Events are sent as Content-Type: application/json, in UTF-8 and not compressed.")
+    length = request.headers.get("Content-Length")
+    if length and not (length.isascii() and length.isdigit()):
+        raise Problem(400, "Content-Length is not a number: send the length of the body, in bytes.")
+
+
+def _whole_body(request: Request) -> bytes:
+    # MAX_CONTENT_LENGTH is one more than the limit. A body of unknown length is cut there, silently, so that what is
+    # one byte too long is known by its length.
+    raw = request.get_data(cache=False)
+    if len(raw) > body.LIMIT:
+        raise Problem(413, "An event has at most 1 MiB: send the event as Chargebee makes it.")
+    length = request.headers.get("Content-Length")
+    if length and int(length) != len(raw):
+        raise Problem(400, "The body is shorter than its Content-Length: the connection was cut, send it again.")
+    return raw
