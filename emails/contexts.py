@@ -20,8 +20,8 @@ OfflineMethod = Literal["check", "bank_transfer"]
 class Line:
     """One line of an invoice. `description` and `detail` are the provider's words, shown as they are.
 
-    The quantity is shown with the unit price when the two make the amount, else alone. `starts_on` and `ends_on` are the first
-    and the last day of the period.
+    The quantity is shown with the unit price when the two make the amount, else alone. `starts_on` and `ends_on` are
+    the first and the last day of the period.
     """
 
     description: str
@@ -73,8 +73,8 @@ class InvoiceContext:
     """An invoice, paid or to pay by cheque or wire.
 
     `thanks` is true only if the customer paid something and nothing was written off; otherwise the words stay neutral.
-    `credits_applied` and `amount_paid` are positive amounts. `next_billing_amount` is said only with `next_billing_on`, and only
-    when an estimate was read. `attached`: whether the PDF goes with this mail.
+    `credits_applied` and `amount_paid` are positive amounts. `next_billing_amount` is given only when an estimate was
+    read, and said only with `next_billing_on`. `attached`: whether the PDF goes with this mail.
     """
 
     number: str
@@ -119,9 +119,9 @@ class Balance:
 class CancellationScheduledContext:
     """A subscription that will end. `reason` is in the words that the customer gave or chose, never a code.
 
-    `term_ended`: it runs out of billing cycles, nobody cancelled it. `balances` is empty when nothing is owed and None when
-    that is not known: only the former lets the mail say that nothing more will be billed. `subscription` names it where the
-    customer has more than one.
+    `term_ended`: it runs out of billing cycles, nobody cancelled it. `balances` is empty when nothing is owed and None
+    when that is not known: only the former lets the mail say that nothing more will be billed. `subscription` names it
+    where the customer has more than one.
     """
 
     effective_on: dt.date
@@ -149,7 +149,8 @@ class CancellationRemovedContext:
 class CancelledContext:
     """A subscription that has ended, on the local date `effective_on`.
 
-    `planned`: a cancellation was scheduled before, so the mail may say "as planned". The rest is as for a scheduled one.
+    `planned`: a cancellation was scheduled before, so the mail may say "as planned". The rest is as for a scheduled
+    one.
     """
 
     effective_on: dt.date

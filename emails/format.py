@@ -13,7 +13,7 @@ from decimal import Decimal
 from babel import Locale
 from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
-from babel.numbers import format_percent, parse_pattern
+from babel.numbers import format_decimal, format_percent, parse_pattern
 
 from billing.money import Money, decimals_of
 
@@ -45,7 +45,7 @@ def money(amount: Money, locale: str) -> str:
     pattern = parse_pattern(place.currency_formats["standard"].pattern)
     decimals = decimals_of(amount.currency)
     pattern.frac_prec = (decimals, decimals)
-    return pattern.apply(amount.major, place, currency=amount.currency, currency_digits=False)
+    return str(pattern.apply(amount.major, place, currency=amount.currency, currency_digits=False))
 
 
 def date(day: dt.date, locale: str) -> str:
@@ -63,6 +63,11 @@ def percent(fraction: Decimal | float, locale: str) -> str:
     return format_percent(fraction, _PERCENT[locale], locale=locale)
 
 
+def number(count: int, locale: str) -> str:
+    """A whole number: `1 200` or `1,200`."""
+    return format_decimal(count, locale=locale)
+
+
 def listed(items: Sequence[str], locale: str) -> str:
     """Items as a phrase: `A, B et C` or `A, B and C`."""
     return format_list(list(items), style="standard", locale=locale)
@@ -76,12 +81,12 @@ def tax_name(name: str, locale: str) -> str:
 
 
 def tax_number(text: str, locale: str) -> str:
-    """A registration number as configured (`TPS : 123456789 RT0001`), with its label and colon in the reader's language."""
-    label, number = re.fullmatch(r"(?:([A-Z]{3})\b\s*:?\s*)?(.*)", text.strip(), re.DOTALL).groups()  # type: ignore[union-attr]
-    number = re.sub(r"\s+", NBSP, number)
+    """A registration as configured (`TPS 123456789 RT0001`), its label and colon in the reader's language."""
+    label = re.match(r"([A-Z]{3})\b\s*:?\s*", text)
+    number = NBSP.join(text[label.end() if label else 0 :].split())
     if not label:
-        return str(number)
-    return f"{tax_name(label, locale)}{NBSP if locale.startswith('fr') else ''}:{NBSP}{number}"
+        return number
+    return f"{tax_name(label[1], locale)}{NBSP if locale.startswith('fr') else ''}:{NBSP}{number}"
 
 
 def card_brand(code: str | None) -> str | None:
@@ -89,6 +94,11 @@ def card_brand(code: str | None) -> str | None:
     if code is None:
         return None
     return _BRANDS.get(code.lower().replace(" ", "_"))
+
+
+def sentence(text: str) -> str:
+    """The text with its first letter as a capital, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def one_line(text: str) -> str:

@@ -16,8 +16,8 @@ Context = TypeVar("Context")
 class Kind(Generic[Context]):
     """A kind of e-mail.
 
-    `audience` says which of a customer's contacts get it, `reply_to` which of our teams answers. An `optional` kind may be turned
-    off by the customer. `samples` are named contexts for previews and tests.
+    `audience` says which of a customer's contacts get it, `reply_to` which of our teams answers. An `optional` kind may
+    be turned off by the customer. `samples` are named contexts for previews and tests.
     """
 
     name: str

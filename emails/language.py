@@ -23,8 +23,8 @@ def locale_of(
 ) -> Locale:
     """The locale to write to a customer in.
 
-    `chosen` is the choice that we recorded; `customer_locale`, `country` (ISO code) and `province` (code or name, of the
-    billing address) are the provider's. A language that we do not write counts as not said.
+    `chosen` is the choice that we recorded; `customer_locale`, and the billing address's `country` (ISO code) and
+    `province` (code or name), are the provider's. A language that we do not write counts as not said.
     """
     if choice := _written(chosen):
         return choice
