@@ -26,6 +26,12 @@ Dial = Callable[[str, int, float], httpcore.NetworkStream]
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+# Special by the IANA registries, and "global" to some of the Python versions we run on: protocol assignments, 6to4
+# (both ways), Teredo and its neighbours, documentation.
+_SPECIAL = [
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+]
 
 
 def system_addresses(host: str, port: int) -> list[str]:
@@ -161,12 +167,11 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    if isinstance(ip, ipaddress.IPv4Address):
-        return ip.is_global and not ip.is_multicast and not ip.is_reserved
     if ip in _NAT64:  # how a network that has IPv6 only reaches hosts that have IPv4 only
         return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-    wrapped = ip.ipv4_mapped or ip.sixtofour or ip.teredo
-    return ip in _GLOBAL_UNICAST and ip.is_global and not wrapped
+    if ip.version == 6 and ip not in _GLOBAL_UNICAST:
+        return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _SPECIAL)
 
 
 def _read(

@@ -154,15 +154,21 @@ class TlsServer(NamedTuple):
     client: ssl.SSLContext  # trusts the authority of the server, and no other
 
 
-@pytest.fixture
-def tls_server(tmp_path: Path) -> Iterator[TlsServer]:
-    """A server with a certificate for downloads.example.com, signed by itself."""
-    pem = tmp_path / "server.pem"
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and its certificate for downloads.example.com, signed by itself; made once, for it takes a second."""
+    pem = tmp_path_factory.mktemp("tls") / "server.pem"
     pem.write_text(_certificate("downloads.example.com"))
+    return pem
+
+
+@pytest.fixture
+def tls_server(certificate: Path) -> Iterator[TlsServer]:
+    """A server that shows that certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
+    context.load_cert_chain(certificate)
     server = ScriptedServer(context)
-    yield TlsServer(server, ssl.create_default_context(cafile=str(pem)))
+    yield TlsServer(server, ssl.create_default_context(cafile=str(certificate)))
     server.close()
 
 
