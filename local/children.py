@@ -6,8 +6,8 @@ order; where the system knows how (Linux), a child also ends when its parent die
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import errno
 import os
 import random
 import secrets
@@ -18,8 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 NOBODY = 65534  # the user that may do nothing, on Linux and on macOS's numbering alike
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
@@ -152,19 +154,17 @@ def stop(child: subprocess.Popen[bytes], sign: signal.Signals = signal.SIGTERM, 
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill a child that is still running and every process of its group, at once."""
+    """Kill a child and every process of its group at once, also those that outlived it.
+
+    The id of a group stays taken while one of its processes lives, so this reaches nobody else's.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses for a group of zombies
+        os.killpg(child.pid, signal.SIGKILL)
     if child.poll() is None:
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        except PermissionError as refused:  # macOS answers so for a group of zombies
-            if refused.errno != errno.EPERM:
-                raise
-            child.kill()
+        child.kill()
 
 
-class Server:
+class Server(ABC):
     """A server of ours: a child that logs to a file, on a port that stays the same from one start to the next."""
 
     name = "server"
@@ -178,6 +178,10 @@ class Server:
         self._wanted_port = port
         self._port = port
         self._child: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def start(self) -> Self:
+        """Start and wait until it answers. Started again, it has the same port and the same data."""
 
     @property
     def port(self) -> int:

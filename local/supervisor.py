@@ -1,0 +1,430 @@
+"""Runs the whole stack on one machine: servers, receiver, worker, beat, mailbox, make-believe Chargebee, demo.
+
+    python -m local.supervisor run [--once] [--no-demo] [--home FOLDER]
+
+What is started last is stopped first. When one process ends, everything ends: a stack that has lost a part would only
+look as if it ran.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from dotenv import dotenv_values
+
+from local import children, environment
+from local.children import LocalError, Server
+from local.postgres import Postgres
+from local.valkey import Valkey
+
+ROOT = Path(__file__).resolve().parents[1]
+DATABASE = "quittance"
+GRACE = 15.0  # seconds to end well, before the process group is killed
+PATIENCE = 60.0  # seconds to become ready
+_COLOURS = {"web": 36, "worker": 32, "beat": 35, "mailbox": 33, "chargebee": 34, "demo": 96, "migrate": 90}
+
+
+class Console:
+    """Where the lines of all processes go, each behind the name of its process."""
+
+    def __init__(self, output: IO[str] | None, *, colours: bool) -> None:
+        self._output = output
+        self._colours = colours
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of_this_process(cls) -> Console:
+        """Standard output, coloured on a terminal unless NO_COLOR is set."""
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        return cls(sys.stdout, colours=terminal and not os.environ.get("NO_COLOR"))
+
+    def line(self, name: str, text: str) -> None:
+        """One line of the process of that name."""
+        prefix = f"{name:>9} |"
+        if self._colours:
+            prefix = f"\033[{_COLOURS.get(name, 37)}m{prefix}\033[0m"
+        self.say(f"{prefix} {text}")
+
+    def say(self, text: str = "") -> None:
+        """Text of the supervisor itself. Whoever reads may be gone: the stack goes on without."""
+        with self._lock:
+            if self._output is not None:
+                try:
+                    print(text, file=self._output, flush=True)
+                except (OSError, ValueError):
+                    self._output = None
+
+
+class Process:
+    """A child whose lines are shown, and of which the last ones are remembered."""
+
+    def __init__(self, name: str, command: Sequence[str], settings: Mapping[str, str], console: Console) -> None:
+        self.name = name
+        self._console = console
+        self._last: deque[str] = deque(maxlen=20)
+        self._heard: set[str] = set()
+        self._awaited: dict[str, re.Pattern[str]] = {}
+        reading, writing = os.pipe()
+        try:
+            self.child = children.spawn(command, output=writing, environment=settings, directory=ROOT)
+        finally:
+            os.close(writing)
+        self._reader = threading.Thread(target=self._read, args=(reading,), name=f"lines of {name}", daemon=True)
+
+    def expect(self, what: str, pattern: str) -> None:
+        """Notice when a line matches; ask with `has_said`. To be called before `follow`."""
+        self._awaited[what] = re.compile(pattern)
+
+    def follow(self) -> None:
+        """Begin to show its lines."""
+        self._reader.start()
+
+    def has_said(self, what: str) -> bool:
+        """Whether an expected line has come."""
+        return what in self._heard
+
+    def last_lines(self) -> list[str]:
+        """The end of what it said. Once it has ended, all of it."""
+        if self.child.poll() is not None:
+            self._reader.join(2)  # a grandchild may hold the pipe open
+        return list(self._last)
+
+    def _read(self, reading: int) -> None:
+        with open(reading, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                text = line.rstrip()
+                self._last.append(text)
+                self._heard |= {what for what, pattern in self._awaited.items() if pattern.search(text)}
+                self._console.line(self.name, text)
+
+
+class Ended(Exception):
+    """A process of the stack ended by itself."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__(process.name)
+        self.process = process
+
+    @property
+    def code(self) -> int:
+        """A code for the shell that is never 0."""
+        code = self.process.child.returncode
+        return 128 - code if code < 0 else code or 1
+
+
+class Interrupted(Exception):
+    """Somebody asked the stack to stop."""
+
+
+class Stack:
+    """Servers and processes in the order they were started; stopped in the opposite one."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.processes: list[Process] = []
+        self._servers: list[Server] = []
+        self._asked = threading.Event()  # to stop
+        self._pressed = threading.Event()  # to stop now
+
+    def ask_to_stop(self, *_signal: object) -> None:
+        """Stop soon; asked twice, without waiting for anybody. Fit for a signal handler."""
+        (self._pressed if self._asked.is_set() else self._asked).set()
+
+    def add(self, server: Server) -> None:
+        """Start a server."""
+        self._servers.append(server)
+        server.start()
+
+    def start(
+        self, name: str, command: Sequence[str], settings: Mapping[str, str], expect: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start a process that is to stay."""
+        process = Process(name, command, settings, self.console)
+        for what, pattern in (expect or {}).items():
+            process.expect(what, pattern)
+        self.processes.append(process)
+        process.follow()
+        return process
+
+    def run(self, name: str, command: Sequence[str], settings: Mapping[str, str]) -> int:
+        """Run a process to its end, watching the others; its exit code."""
+        process = self.start(name, command, settings)
+        self.wait(lambda: process.child.poll() is not None, but=process)
+        self.processes.remove(process)
+        process.last_lines()
+        return process.child.returncode
+
+    def wait(self, happened: Callable[[], bool], seconds: float | None = None, but: Process | None = None) -> bool:
+        """Wait for something while everything runs; False when it took too long.
+
+        Raises:
+            Ended: a process (`but` for one that may) has ended.
+            Interrupted: somebody asked to stop.
+        """
+        end = None if seconds is None else time.monotonic() + seconds
+        while not happened():
+            for process in self.processes:
+                if process is not but and process.child.poll() is not None:
+                    raise Ended(process)
+            for server in self._servers:
+                if server.exit_code() is not None:
+                    raise LocalError(f"{server.name} has ended; the end of {server.log} says why")
+            if self._asked.wait(0.05):
+                raise Interrupted
+            if end is not None and time.monotonic() > end:
+                return False
+        return True
+
+    def stop(self) -> None:
+        """Stop the last one first; a process that does not end in time is killed with its children."""
+        while self.processes:
+            process = self.processes.pop()
+            self._stop(process.child)
+        while self._servers:
+            self._servers.pop().stop()
+
+    def _stop(self, child: subprocess.Popen[bytes]) -> None:
+        if child.poll() is None:
+            child.terminate()
+            children.wait_until(lambda: child.poll() is not None or self._pressed.is_set(), GRACE)
+        children.kill_group(child)
+        child.wait()
+
+
+class Plan:
+    """What to start, from what the developer chose and what is free."""
+
+    def __init__(self, home: Path, console: Console) -> None:
+        self.home = home
+        self.stack = Stack(console)
+        self.chosen = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
+        self.made: dict[str, str] = {}  # the settings that we add
+        self.links: dict[str, str] = {}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment of every process."""
+        return {**os.environ, **self.made}
+
+    def up(self) -> None:
+        """Start everything, and wait until it answers."""
+        if self.chosen.get("QUITTANCE_ENV", "development") != "development":
+            raise LocalError("QUITTANCE_ENV is not development: this stack is for a laptop; use the Procfile")
+        self.made = {"PYTHONUNBUFFERED": "1"} | environment.samples(self.chosen)
+        self.made |= environment.secrets_of(self.home, self.chosen)
+        port = self._port()
+        self.made["PORT"] = str(port)
+        if not environment.is_given(self.chosen, "PUBLIC_URL"):
+            self.made["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+        self._servers()
+        self._mailbox()
+        self._chargebee(port)
+        self._migrate()
+        worker = self._processes(port)
+        self._wait_until_ready(port, worker)
+        self._write_down()
+
+    def play(self) -> int:
+        """The demo; its exit code."""
+        return self.stack.run("demo", _python("local.demo", "--port", self.made["PORT"]), self.settings)
+
+    def _port(self) -> int:
+        """The receiver's port: the one asked for, else 8000, else any."""
+        wanted = os.environ.get("PORT", "")
+        if not wanted:
+            return 8000 if children.is_free(8000) else children.free_port()
+        if not wanted.isdecimal() or not 0 < int(wanted) < 65536:
+            raise LocalError(f"PORT is {wanted!r}: set it to a number from 1024 to 65535, or leave it out")
+        if not children.is_free(int(wanted)):
+            raise LocalError(f"port {wanted} is taken; set PORT to another one, or leave it out to get a free one")
+        return int(wanted)
+
+    def _servers(self) -> None:
+        if not environment.is_given(self.chosen, "DATABASE_URL"):
+            postgres = Postgres(self.home / "postgres")
+            self.stack.add(postgres)
+            postgres.create_database(DATABASE)
+            self.made["DATABASE_URL"] = postgres.dsn(DATABASE)
+            self.stack.console.say(f"PostgreSQL  127.0.0.1:{postgres.port}")
+        if not environment.is_given(self.chosen, "BROKER_URL", "REDIS_URL"):
+            valkey = Valkey(self.home / "valkey")
+            self.stack.add(valkey)
+            self.made["REDIS_URL"] = valkey.url()
+            self.stack.console.say(f"Valkey      127.0.0.1:{valkey.port}")
+
+    def _mailbox(self) -> None:
+        if environment.is_given(self.chosen, "MAIL_URL"):
+            return
+        port = children.free_port()
+        folder = self.home / "mail"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.stack.start(
+            "mailbox", _python("local.mailbox", "--port", str(port), "--folder", str(folder)), self.settings
+        )
+        self.made["MAIL_URL"] = f"smtp://127.0.0.1:{port}"
+
+    def _chargebee(self, port: int) -> None:
+        """The make-believe Chargebee, unless a real site is named."""
+        if environment.is_given(self.chosen, "CHARGEBEE_SITE", "CHARGEBEE_API_KEY", "CHARGEBEE_API_URL"):
+            return
+
+    def _migrate(self) -> None:
+        command = _python("alembic", "-c", "migrations/alembic.ini", "upgrade", "head")
+        if self.stack.run("migrate", command, self.settings):
+            raise LocalError("the database could not be brought up to date; the lines above say why")
+
+    def _processes(self, port: int) -> Process:
+        celery = ["celery", "-A", "worker.app"]
+        worker = self.stack.start(
+            "worker",
+            _python(*celery, "worker", "-l", "INFO", "-c", "2", "--without-mingle", "--without-gossip"),
+            self.settings,
+            expect={"ready": r"celery@\S+ ready\."},
+        )
+        self.stack.start("beat", _python(*celery, "beat", "-l", "INFO", "-S", "celery.beat:Scheduler"), self.settings)
+        server = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+        self.stack.start(
+            "web", _python(*server, "--workers", "2", "--blocking-threads", "4", "webhooks.wsgi:app"), self.settings
+        )
+        return worker
+
+    def _wait_until_ready(self, port: int, worker: Process) -> None:
+        waits: dict[str, Callable[[], bool]] = {
+            "the receiver": lambda: _answers(f"http://127.0.0.1:{port}/healthz"),
+            "the receiver's database and broker": lambda: _answers(f"http://127.0.0.1:{port}/readyz"),
+            "the worker": lambda: worker.has_said("ready"),
+        }
+        for what, ready in waits.items():
+            if not self.stack.wait(ready, PATIENCE):
+                raise LocalError(f"{what} did not become ready within {PATIENCE:.0f} s; the lines above may say why")
+
+    def _write_down(self) -> None:
+        """Tell `./dev cli`, and whoever wants to look, how to reach what runs."""
+        facts = {
+            "pid": os.getpid(),
+            "processes": {process.name: process.child.pid for process in self.stack.processes},
+            "links": self.links,
+            "environment": self.made,
+        }
+        children.write_private(self.home / "stack.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+
+
+def run(home: Path, *, once: bool, demo: bool, console: Console) -> int:
+    """Bring the stack up, play the demo, and stay until Ctrl-C or the end of a process; the exit code."""
+    plan = Plan(home, console)
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, plan.stack.ask_to_stop)
+    code = 0
+    try:
+        start = time.monotonic()
+        plan.up()
+        console.say(f"\nReady after {time.monotonic() - start:.1f} s.")
+        _show(plan.links, console)
+        if demo:
+            code = plan.play()
+            console.say("\nThe demo has been played." if code == 0 else f"\nThe demo failed (exit code {code}).")
+        if not once:
+            _show(plan.links, console)
+            console.say("Ctrl-C stops everything.")
+            plan.stack.wait(lambda: False)
+    except Interrupted:
+        code = code or (130 if once else 0)
+    except Ended as ended:
+        code = ended.code
+        console.say(f"\n{ended.process.name} has ended by itself (exit code {code}). The last it said:")
+        for line in ended.process.last_lines():
+            console.say(f"    {line}")
+    finally:
+        console.say("\nStopping ..")
+        (home / "stack.json").unlink(missing_ok=True)
+        plan.stack.stop()
+        console.say("Stopped.")
+    return code
+
+
+def _show(links: Mapping[str, str], console: Console) -> None:
+    for title, link in links.items():
+        console.say(f"  {title:<22} {link}")
+    console.say()
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 (ours, on this machine)
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+@contextlib.contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold the folder for this stack; the system lets go of it however we end."""
+    home.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with (home / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            pid = lock.read().strip() or "unknown"
+            raise LocalError(
+                f"a stack already runs on {home} (process {pid}); use it, stop it, or name another folder with --home"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; its exit code."""
+    parser = argparse.ArgumentParser(prog="./dev", description="Runs the whole stack on this machine.")
+    words = parser.add_subparsers(dest="word", required=True)
+    word = words.add_parser("run", help="bring everything up, play the demo, stay until Ctrl-C")
+    word.add_argument("--once", action="store_true", help="end after the demo: exit code 0 when it went well")
+    word.add_argument("--no-demo", action="store_true", help="play no demo")
+    word.add_argument("--home", type=Path, default=ROOT / ".dev", help="where databases, mail and secrets are kept")
+    asked = parser.parse_args(arguments)
+    home = asked.home.resolve()
+    try:
+        with _alone(home):
+            return run(home, once=asked.once, demo=not asked.no_demo, console=Console.of_this_process())
+    except LocalError as problem:
+        print(f"./dev run: {problem}", file=sys.stderr)
+    except OSError as problem:
+        where = problem.filename or home
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            print(f"./dev run: no room left on the disk of {where}; make some, then start again", file=sys.stderr)
+        elif problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            print(
+                f"./dev run: cannot write {where} ({problem.strerror}); use a clone that belongs to you,"
+                " or --home FOLDER with a folder you can write",
+                file=sys.stderr,
+            )
+        else:
+            raise
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
