@@ -255,8 +255,8 @@ def test_the_development_host_is_allowed_at_its_very_port(provider: Provider, an
     "address",
     """0.0.0.0 10.0.0.1 100.64.0.1 127.0.0.1 169.254.169.254 172.16.0.1 192.0.0.8 192.0.2.1 192.168.1.1 198.18.0.1
     203.0.113.9 192.88.99.1 224.0.0.1 239.1.1.1 240.0.0.1 255.255.255.255 :: ::1 ::ffff:127.0.0.1
-    ::ffff:93.184.215.14 ::7f00:1 64:ff9b::7f00:1 64:ff9b::a9fe:a9fe 64:ff9b:1::1 100::1 2001::1 2001:db8::1 2002:7f00:1:: fc00::1 fd12::1
-    fe80::1 fe80::1%eth0 fec0::1 ff02::1 3fff::1 127.1 localhost 0x7f.1""".split(),
+    ::ffff:93.184.215.14 ::7f00:1 64:ff9b::7f00:1 64:ff9b::a9fe:a9fe 64:ff9b:1::1 100::1 2001::1 2001:db8::1
+    2002:7f00:1:: fc00::1 fd12::1 fe80::1 fe80::1%eth0 fec0::1 ff02::1 3fff::1 127.1 localhost 0x7f.1""".split(),
 )
 def test_an_address_that_is_not_of_the_internet_is_refused(address: str) -> None:
     assert not is_public(address)
