@@ -51,6 +51,13 @@ def samples(chosen: Mapping[str, str]) -> dict[str, str]:
     return filled
 
 
+def direct(chosen: Mapping[str, str]) -> dict[str, str]:
+    """Keep a proxy out of what this machine says to itself."""
+    others = chosen.get("NO_PROXY") or chosen.get("no_proxy")
+    exceptions = ",".join(filter(None, [others, "127.0.0.1", "localhost"]))
+    return {"NO_PROXY": exceptions, "no_proxy": exceptions}
+
+
 def secrets_of(home: Path, chosen: Mapping[str, str]) -> dict[str, str]:
     """What must be secret even on a laptop, kept in `home` from one start to the next."""
     made: dict[str, str] = {}
