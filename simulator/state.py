@@ -61,10 +61,11 @@ class Refused(Exception):
 
 
 class WrongValue(Refused):
-    """A parameter that the site cannot take."""
+    """A parameter that the site cannot take; `param` names it where one alone is to blame."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message, code="param_wrong_value", status=400)
+        self.param = param
 
 
 class Action:
