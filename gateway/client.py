@@ -176,6 +176,10 @@ class Gateway:
         """One credit note."""
         return self._retrieve("credit_note", id)["credit_note"]
 
+    def payment_source(self, id: str) -> Raw:
+        """One card or bank account on file, masked."""
+        return self._retrieve("payment_source", id)["payment_source"]
+
     def invoice_pdf(self, id: str) -> bytes:
         """The PDF of an invoice: checked to be one, and no bigger than the limit.
 

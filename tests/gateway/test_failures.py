@@ -32,6 +32,8 @@ def test_an_invoice_comes_back_as_chargebee_sent_it(provider: Provider) -> None:
 @pytest.mark.parametrize(
     ("status", "code"),
     [
+        (408, "never_heard_of"),
+        (429, "never_heard_of"),
         (429, "api_request_limit_exceeded"),
         (429, "lock_timeout"),
         (409, "lock_timeout"),
@@ -190,7 +192,7 @@ def test_an_id_that_would_change_the_path_is_never_sent(provider: Provider, id: 
     provider.answer(answer(200, INVOICE))
     gateway = provider.gateway()
     calls = [gateway.event, gateway.subscription, gateway.customer, gateway.invoice]
-    calls += [gateway.transaction, gateway.credit_note, gateway.invoice_pdf]  # type: ignore[list-item]
+    calls += [gateway.transaction, gateway.credit_note, gateway.payment_source, gateway.invoice_pdf]  # type: ignore[list-item]
     for call in calls:
         with pytest.raises(ProviderRefused) as caught:
             call(id)

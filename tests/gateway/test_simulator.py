@@ -1,0 +1,111 @@
+"""The gateway against the whole make-believe site: objects come back as the site holds them, pages end, links work."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from werkzeug.serving import make_server
+
+from gateway.client import Gateway
+from gateway.errors import ProviderRefused
+from simulator import Site
+from simulator.http import create_app
+from simulator.pricing import MONTHLY
+
+
+@pytest.fixture
+def site() -> Site:
+    site = Site(seed=11)
+    site.create_customer(id="marie", company="Société Test1234", first_name="Marie", email="marie@test1234.example")
+    site.add_card("marie")
+    site.subscribe("marie", MONTHLY.id, 3, id="boreal")
+    return site
+
+
+@pytest.fixture
+def address(site: Site) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, create_app(site, api_key="test_key"), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def gateway(address: str) -> Gateway:
+    return Gateway("boreal-test", "test_key", address)
+
+
+def test_every_object_comes_back_as_the_site_holds_it(site: Site, gateway: Gateway) -> None:
+    invoice = site.find("invoice")[0]
+    site.refund(invoice["id"], 1000)
+    note, card = site.find("credit_note")[0], site.find("payment_source")[0]
+    assert gateway.customer("marie") == site.current("customer", "marie")
+    assert gateway.invoice(invoice["id"]) == site.current("invoice", invoice["id"])
+    assert gateway.credit_note(note["id"]) == note
+    assert gateway.payment_source(card["id"]) == card
+    for transaction in site.find("transaction"):
+        assert gateway.transaction(transaction["id"]) == transaction
+
+
+def test_a_subscription_comes_with_its_customer(site: Site, gateway: Gateway) -> None:
+    assert gateway.subscription("boreal") == {
+        "subscription": site.current("subscription", "boreal"),
+        "customer": site.current("customer", "marie"),
+    }
+
+
+def test_an_event_comes_back_as_a_webhook_would_carry_it(site: Site, gateway: Gateway) -> None:
+    for event in site.events:
+        assert gateway.event(event["id"]) == event
+
+
+def test_the_pages_of_the_event_list_hold_every_event_once_oldest_first(site: Site, gateway: Gateway) -> None:
+    for seats in (4, 5, 6):
+        site.advance(hours=7)
+        site.change_seats("boreal", seats)
+    seen, offset = [], None
+    while True:
+        page = gateway.events(datetime(2020, 1, 1, tzinfo=UTC), offset, limit=4)
+        assert len(page.rows) <= 4
+        seen += page.rows
+        offset = page.next_offset
+        if offset is None:
+            break
+    assert sorted(event["id"] for event in seen) == sorted(event["id"] for event in site.events)
+    assert seen == sorted(seen, key=lambda event: event["occurred_at"])
+
+
+def test_the_event_list_begins_with_the_second_it_is_asked_for(site: Site, gateway: Gateway) -> None:
+    before = len(site.events)
+    site.advance(days=1)
+    now = site.now
+    site.change_seats("boreal", 9)
+    made = sorted(event["id"] for event in site.events[before:])
+    assert sorted(event["id"] for event in gateway.events(now).rows) == made
+    assert gateway.events(now + timedelta(seconds=1)) == ([], None)
+
+
+def test_the_pdf_of_an_invoice_is_fetched_through_its_link(site: Site, gateway: Gateway) -> None:
+    pdf = gateway.invoice_pdf(site.find("invoice")[0]["id"])
+    assert pdf.startswith(b"%PDF-")
+    assert pdf.rstrip().endswith(b"%%EOF")
+
+
+def test_what_is_not_there_is_refused_by_name(gateway: Gateway) -> None:
+    calls = [gateway.event, gateway.subscription, gateway.customer, gateway.invoice, gateway.transaction]
+    for call in [*calls, gateway.credit_note, gateway.payment_source, gateway.invoice_pdf]:
+        with pytest.raises(ProviderRefused, match=r"nobody_1.*check that it exists on site boreal-test") as caught:
+            call("nobody_1")  # type: ignore[operator]
+        assert (caught.value.status, caught.value.code) == (404, "resource_not_found")
+
+
+def test_a_wrong_key_is_refused_by_name(address: str) -> None:
+    with pytest.raises(ProviderRefused, match="CHARGEBEE_API_KEY") as caught:
+        Gateway("boreal-test", "test_other", address).customer("marie")
+    assert (caught.value.status, caught.value.code) == (401, "api_authentication_failed")
