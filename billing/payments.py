@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 # `late_failure` is a payment that had succeeded and is taken back.
 _STATUS = {
@@ -25,12 +24,11 @@ _KIND = {"payment": "payment", "refund": "refund", "payment_reversal": "reversal
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """What one snapshot says of one payment on one invoice; `applied` in minor units."""
+    """What an invoice's snapshot says that a payment paid of it; `applied` in minor units."""
 
     invoice_id: str
     applied: int
     version: int
-    succeeded: bool
 
 
 def status_of(provider_status: str | None, *, deleted: bool) -> str:
@@ -55,8 +53,8 @@ def applications(
     """What a payment paid, by invoice, in minor units.
 
     For each invoice the younger snapshot decides: the transaction's list (`by_transaction`) or the invoice's own
-    (`by_invoice`; absent where the invoice is known and does not list the payment). A transaction that failed, was
-    taken back or deleted paid nothing, whatever an older invoice says.
+    (`by_invoice`; absent where the invoice is known and lists no payment that succeeded). A transaction that failed,
+    was taken back or deleted paid nothing, whatever an older invoice says.
     """
     if transaction_version is not None and not transaction_counts:
         return {}
@@ -69,7 +67,7 @@ def applications(
         )
         if invoice_decides:
             entry = by_invoice.get(invoice_id)
-            amount = entry.applied if entry is not None and entry.succeeded else 0
+            amount = entry.applied if entry is not None else 0
         else:
             amount = by_transaction.get(invoice_id, 0)
         if amount > 0 and invoice_id not in gone:
@@ -83,7 +81,3 @@ def unused(amount: int | None, stated: int | None, applied: Iterable[int], *, re
         return stated
     return max(0, (amount or 0) - sum(applied) - refunded)
 
-
-def newest(instants: Iterable[datetime | None]) -> datetime | None:
-    """The latest of the instants that are known."""
-    return max((instant for instant in instants if instant is not None), default=None)

@@ -52,6 +52,11 @@ class Snapshot:
         """Snapshots of one object are totally ordered by this."""
         return (self.version, self.deleted, self.tie_at, self.digest)
 
+    @classmethod
+    def read_from_api(cls, kind: str, body: dict[str, Any], at: datetime) -> Snapshot:
+        """An object as the API showed it at this instant. Raises NeedsAttention as a body does."""
+        return _snapshot(kind, _storable(body), _KINDS[kind], at, read=True)
+
 
 @dataclass(frozen=True)
 class Event:

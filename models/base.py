@@ -48,8 +48,10 @@ class Base(DeclarativeBase):
     }
 
 
-class Mirror:
+class MirrorRow(Base):
     """A provider's object as its greatest snapshot shows it. Columns beyond these are the ones that rules read."""
+
+    __abstract__ = True
 
     id: Mapped[str] = mapped_column(primary_key=True, comment="the provider's id")
     version: Mapped[int] = mapped_column(comment="resource_version, epoch ms; else updated_at or occurred_at x 1000")

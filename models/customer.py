@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import Base, Mirror
+from .base import MirrorRow
 
 
-class Customer(Mirror, Base):
+class Customer(MirrorRow):
     __tablename__ = "customers"
 
     email: Mapped[str | None]
@@ -26,7 +26,7 @@ class Customer(Mirror, Base):
     )
 
 
-class PaymentSource(Mirror, Base):
+class PaymentSource(MirrorRow):
     __tablename__ = "payment_sources"
 
     customer_id: Mapped[str | None]

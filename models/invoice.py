@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import Base, Mirror
+from .base import MirrorRow
 
 OWED = text("amount_due > 0 and not deleted")
 
 
-class Invoice(Mirror, Base):
+class Invoice(MirrorRow):
     """Amounts are in minor units of `currency`. total = paid + adjusted + written off + credits applied + due."""
 
     __tablename__ = "invoices"
@@ -40,7 +40,7 @@ class Invoice(Mirror, Base):
     )
 
 
-class CreditNote(Mirror, Base):
+class CreditNote(MirrorRow):
     __tablename__ = "credit_notes"
 
     customer_id: Mapped[str | None]

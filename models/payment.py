@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import Base, Mirror
+from .base import Base, MirrorRow
 
 
-class Transaction(Mirror, Base):
+class Transaction(MirrorRow):
     __tablename__ = "transactions"
 
     customer_id: Mapped[str | None]

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .base import Base, Mirror
+from .base import Base, MirrorRow
 
 
-class Subscription(Mirror, Base):
+class Subscription(MirrorRow):
     __tablename__ = "subscriptions"
     __table_args__ = (Index(None, "customer_id"),)
 

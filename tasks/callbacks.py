@@ -1,0 +1,46 @@
+"""Telling the product: one signed POST for each change it must know of.
+
+The signature is an HMAC-SHA256, in hex, over "<timestamp>.<body>" with CALLBACK_SECRET, sent as
+`Quittance-Signature: t=<timestamp>,v1=<signature>`; `Idempotency-Key` names the fact, and is the same at each attempt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+
+import httpx
+
+from billing.errors import NeedsAttention, NotYet
+
+from .outbox import Delivery, Outcome
+from .registry import delivers
+
+
+@delivers("callback")
+def call_back(delivery: Delivery) -> Outcome:
+    """POST the change. Any 2xx is a receipt; whatever else is tried again."""
+    couriers, row = delivery.couriers, delivery.row
+    if not couriers.callback_url or not couriers.callback_secret:
+        raise NeedsAttention("no callback is configured any more; set CALLBACK_URL and CALLBACK_SECRET, then retry")
+    body = json.dumps({"id": row.key, "type": row.name, "data": row.payload}, sort_keys=True).encode()
+    moment = str(int(time.time()))
+    headers = {
+        "Content-Type": "application/json",
+        "Idempotency-Key": row.key,
+        "Quittance-Signature": f"t={moment},v1={signature(couriers.callback_secret, moment, body)}",
+    }
+    try:
+        answer = httpx.post(couriers.callback_url, content=body, headers=headers, timeout=10, follow_redirects=False)
+    except httpx.HTTPError as reason:
+        raise NotYet(f"the product did not answer: {type(reason).__name__}") from reason
+    if not answer.is_success:
+        raise NotYet(f"the product answered {answer.status_code}")
+    return Outcome("sent", None, {"reply": str(answer.status_code)})
+
+
+def signature(secret: str, moment: str, body: bytes) -> str:
+    """What the product reckons again to know that a call is ours."""
+    return hmac.new(secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()

@@ -1,0 +1,95 @@
+"""The clock's sweeps: what is due is a question asked again and again, never an appointment.
+
+Two schedulers do no harm, and days of downtime skip nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import Engine, select
+
+from models import Cancellation, Subscription, clock
+from models.session import transaction
+
+from . import inbox, outbox
+from .cancellations import run_cancellation
+from .couriers import Couriers
+from .inbox import derive_one
+from .outbox import queue_call
+from .world import Busy, Cause, Rules, Wanted, World
+
+QUEUES = ("mail", "provider")
+
+log = structlog.get_logger(__name__)
+
+
+def ring_what_is_due(engine: Engine, ring: Callable[[str], None]) -> list[str]:
+    """Ring each queue that has something due; their names. One indexed question a queue, whatever the backlog."""
+    with transaction(engine) as session:
+        due = ["events"] if inbox.is_due(session) else []
+        due += [queue for queue in QUEUES if outbox.is_due(session, queue)]
+    for queue in due:
+        ring(queue)
+    return due
+
+
+def carry_out_due_cancellations(engine: Engine, rules: Rules) -> int:
+    """Carry out every scheduled cancellation whose instant has come; how many were looked at.
+
+    With an API Chargebee is asked, and what it says is derived. Without one the mirror's date decides.
+    """
+    with transaction(engine) as session:
+        now = clock.now(session)
+        due = select(Cancellation.subscription_id, Cancellation.effective_at).where(
+            Cancellation.state == "scheduled", Cancellation.effective_at <= now
+        )
+        found = session.execute(due.order_by(Cancellation.effective_at).limit(500)).all()
+    for subscription_id, effective_at in found:
+        try:
+            with transaction(engine) as session:
+                _carry_out(World(session, rules), subscription_id, effective_at)
+        except Busy:
+            log.info("a cancellation waits: somebody works on its customer", subscription=subscription_id)
+    return len(found)
+
+
+def _carry_out(world: World, subscription_id: str, effective_at: object) -> None:
+    world.load(Wanted(subscriptions={subscription_id}), set())
+    row = world.get(Cancellation, subscription_id, effective_at)
+    subscription = world.get(Subscription, subscription_id)
+    if row is None or subscription is None or row.state != "scheduled":
+        return  # somebody was faster
+    now = clock.now(world.session)
+    world.cause = Cause("clock", None, now, _quiet(world.rules, now - row.effective_at))
+    if world.rules.asks_the_api:
+        queue_call(world, "confirm_cancellation", subscription_id, revision=int(row.effective_at.timestamp()))
+    else:
+        run_cancellation(world, subscription, row)
+        derive_one(world, subscription, None)
+    world.write()
+
+
+def _quiet(rules: Rules, late: timedelta) -> str | None:
+    if late > rules.effects_horizon:
+        return f"history: it was due {late.days} days before it was carried out"
+    return None
+
+
+def drain(engine: Engine, couriers: Couriers) -> dict[str, int]:
+    """Work off everything that is due now, here and in order; what was done, counted.
+
+    What waits for a later attempt is left to it.
+    """
+    done = {"events": 0, "cancellations": 0, "deliveries": 0}
+    while True:
+        events = inbox.apply_pending(engine, couriers.rules, seconds=60)
+        cancellations = carry_out_due_cancellations(engine, couriers.rules)
+        deliveries = sum(outbox.deliver_pending(engine, couriers, queue, seconds=60) for queue in QUEUES)
+        done["events"] += events
+        done["deliveries"] += deliveries
+        done["cancellations"] += cancellations
+        if not events and not deliveries:
+            return done

@@ -1,0 +1,60 @@
+"""What deliveries go out with: the gateway, the mail sender, and who we are to the reader. Made once a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from billing.merchant import Merchant, Remittance
+from emails.language import Locale
+from emails.senders import Sender, sender_for
+from gateway.client import Gateway, gateway_of
+from worker.settings import Settings
+
+from .world import Rules
+
+
+@dataclass(frozen=True)
+class Couriers:
+    gateway: Gateway | None
+    sender: Sender
+    merchant: Merchant
+    remittance: Remittance
+    mail_from: str
+    mail_domain: str
+    finance_reply_to: str | None
+    rules: Rules
+    default_locale: Locale
+    resend_ambiguous: bool
+    template_dir: str | None
+    callback_url: str | None
+    callback_secret: str | None
+
+
+def couriers_of(settings: Settings) -> Couriers:
+    """What the settings describe. Raises SettingsError where mail has no way out."""
+    settings.require("mail_url", "mail_from")
+    return Couriers(
+        gateway=gateway_of(settings),
+        sender=sender_for(settings.mail_url),
+        merchant=settings.merchant,
+        remittance=settings.remittance,
+        mail_from=settings.mail_from,
+        mail_domain=settings.mail_domain or settings.mail_from.rpartition("@")[2],
+        finance_reply_to=settings.finance_emails[0] if settings.finance_emails else None,
+        rules=rules_of(settings),
+        default_locale=settings.default_locale,
+        resend_ambiguous=settings.email_ambiguous == "resend",
+        template_dir=settings.email_template_dir,
+        callback_url=settings.callback_url,
+        callback_secret=settings.callback_secret,
+    )
+
+
+def rules_of(settings: Settings) -> Rules:
+    return Rules(
+        zone=settings.site_timezone,
+        seat_item_prices=settings.seat_item_prices,
+        effects_horizon=settings.effects_horizon,
+        asks_the_api=bool(settings.chargebee_site and settings.chargebee_api_key),
+        calls_back=settings.callback_url is not None,
+    )

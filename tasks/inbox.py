@@ -1,0 +1,319 @@
+"""From stored events to what follows from them.
+
+A batch is a transaction, an event is a savepoint. The claim is a transaction of its own: it counts a start for each
+event it takes, so that an event whose process dies again and again is told from one that was merely unlucky. A
+customer that somebody else works on is left alone, at no cost to its events and without hiding anybody else's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy import Engine, Table, bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, PendingRollbackError
+from sqlalchemy.orm import Session
+
+from billing.errors import NeedsAttention
+from gateway.events import OBJECT_READ, Event
+from models import Base, InboxEvent, clock
+from models.session import transaction
+
+from .merge import merge, subjects
+from .registry import Change, derivations, handler_of
+from .world import Busy, Cause, Raced, Rules, Wanted, World, lock_customers
+
+BATCH = 50  # one savepoint each: a backend caches 64 subtransaction ids, beyond that every session gets slower
+STARTS = 5  # an event whose process died this often is parked
+
+log = structlog.get_logger(__name__)
+_inbox = cast(Table, InboxEvent.__table__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    status: Literal["applied", "ignored", "parked"]
+    reason: str | None = None
+
+
+def apply_pending(engine: Engine, rules: Rules, *, seconds: float = 5) -> int:
+    """Apply what has come in, up to fifty events at a time, for so many seconds; how many events ended.
+
+    More may be left when time was short: whoever calls looks again.
+    """
+    until, total = time.monotonic() + seconds, 0
+    while True:
+        ended = _one_pass(engine, rules)
+        total += ended
+        if not ended or time.monotonic() >= until:
+            return total
+
+
+def is_due(session: Session) -> bool:
+    """Is there an event to apply now?"""
+    due = select(_inbox.c.seq).where(_inbox.c.status == "pending", _inbox.c.due_at <= text("now()")).limit(1)
+    return session.execute(due).first() is not None
+
+
+def take_in(session: Session, content: dict[str, Any], *, origin: str = "reconcile") -> bool:
+    """Put objects that the API showed through the same door as webhooks; False if the same was taken in before."""
+    now = clock.now(session)
+    kept = {"event_type": OBJECT_READ, "api_version": "v2", "content": content}
+    digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    body = kept | {"id": f"read:{digest}", "object": "event", "occurred_at": int(now.timestamp())}
+    customers = {each["customer_id"] for each in content.values() if each.get("customer_id")}
+    customers |= {each["id"] for kind, each in content.items() if kind == "customer"}
+    row = insert(InboxEvent).values(
+        id=body["id"],
+        raw=json.dumps(body).encode(),
+        digest=digest,
+        event_type=OBJECT_READ,
+        occurred_at=now,
+        api_version="v2",
+        origin=origin,
+        customer_ids=sorted(customers),
+    )
+    return session.execute(row.on_conflict_do_nothing().returning(InboxEvent.id)).first() is not None
+
+
+# ---- claiming --------------------------------------------------------------------------------------------------------
+
+_FRESH = text("""
+    select id, customer_ids from inbox_events
+    where status = 'pending' and due_at <= now() and starts = 0 and not (customer_ids && cast(:busy as text[]))
+    order by due_at, seq limit :batch for update skip locked
+""")
+_TAKE = text("""
+    update inbox_events set starts = starts + 1, due_at = now() + interval '2 s' where id = any(:ids)
+""")
+_PARK = text("""
+    update inbox_events set status = 'parked', ended_at = business_now(),
+      reason = 'its process ended ' || starts || ' times while applying it; look at the log, then replay'
+    where status = 'pending' and starts >= :starts and due_at <= now() returning id
+""")
+_SUSPECT = text("""
+    update inbox_events as e set starts = starts + 1, due_at = now() + make_interval(secs => 2 * 2 ^ starts) from (
+      select id from inbox_events
+      where status = 'pending' and due_at <= now() and starts between 1 and :starts - 1
+        and not (customer_ids && cast(:busy as text[]))
+      order by due_at, seq limit 1 for update skip locked
+    ) as one where e.id = one.id returning e.id
+""")
+# "Taken until" is over, so are those that were not this event's fault: the start is given back.
+_GIVE_BACK = text("""
+    update inbox_events set starts = starts - 1, due_at = now() + make_interval(secs => :pause * (0.5 + random()))
+    where id = any(:ids) and status = 'pending' and starts > 0
+""")
+
+
+def _one_pass(engine: Engine, rules: Rules) -> int:
+    """The fresh ones together; then one that was started before, alone."""
+    ended, busy = 0, set[str]()
+    for _ in range(4):  # a look that met busy customers looks again without them
+        met = len(busy)
+        if ids := _claim_fresh(engine, busy):
+            ended += _apply_batch(engine, rules, ids, busy)
+        if len(busy) == met:
+            break
+    if ids := _claim_suspect(engine, busy):
+        ended += _apply_batch(engine, rules, ids, busy)
+    return ended
+
+
+def _claim_fresh(engine: Engine, busy: set[str]) -> list[str]:
+    with transaction(engine) as session:
+        found = session.execute(_FRESH, {"busy": sorted(busy), "batch": BATCH}).all()
+        wanted = {customer for row in found for customer in row.customer_ids}
+        free = lock_customers(session, wanted)
+        busy |= wanted - free
+        ids = [row.id for row in found if free.issuperset(row.customer_ids)]
+        if ids:
+            session.execute(_TAKE, {"ids": ids})
+        return ids
+
+
+def _claim_suspect(engine: Engine, busy: set[str]) -> list[str]:
+    with transaction(engine) as session:
+        for row in session.execute(_PARK, {"starts": STARTS}):
+            log.error("event parked: its process ended each time", event_id=row.id, starts=STARTS)
+        return list(session.scalars(_SUSPECT, {"busy": sorted(busy), "starts": STARTS}))
+
+
+def _give_back(engine: Engine, ids: Sequence[str], pause: float) -> None:
+    with transaction(engine) as session:
+        session.execute(_GIVE_BACK, {"ids": list(ids), "pause": pause})
+
+
+# ---- applying --------------------------------------------------------------------------------------------------------
+
+
+def _apply_batch(engine: Engine, rules: Rules, ids: Sequence[str], busy: set[str]) -> int:
+    """Apply claimed events in one transaction; how many ended. Customers found busy are added to `busy`."""
+    try:
+        with transaction(engine) as session:
+            batch = _Batch(session, rules)
+            batch.lock(ids)
+            ended = batch.apply()
+            busy |= batch.busy
+            return ended
+    except Raced as raced:
+        log.warning("a row changed under us; its batch is applied again", reason=str(raced))
+    except (DBAPIError, PendingRollbackError) as lost:
+        # Not the events' fault. Where the server is gone this fails too: then the starts stay counted, and that is
+        # evidence that fades, since the next start that ends well clears it.
+        log.warning("the database refused a batch; it is applied again", reason=str(lost.__cause__ or lost))
+    except BaseException:
+        _give_back(engine, ids, pause=0.1)  # a time limit, or a stop: this process lives, so nobody died of them
+        raise
+    _give_back(engine, ids, pause=0.1)
+    return 0
+
+
+class _Batch:
+    """The events of one transaction: their rows locked, their customers locked, their world read."""
+
+    def __init__(self, session: Session, rules: Rules) -> None:
+        self.session, self.rules = session, rules
+        self.rows: list[InboxEvent] = []
+        self.events: dict[str, Event] = {}
+        self.endings: dict[str, Ending] = {}
+        self.busy: set[str] = set()
+        self._held: set[str] = set()
+        self._left: list[str] = []
+
+    def lock(self, ids: Sequence[str]) -> None:
+        """Lock the claimed rows, and the customers again; events of those that are busy now are given back."""
+        # Plain FOR UPDATE: a claimer that is looking at these very rows must be waited for, not skipped.
+        claimed = select(InboxEvent).where(InboxEvent.id.in_(ids), InboxEvent.status == "pending")
+        rows = list(self.session.scalars(claimed.order_by(InboxEvent.id).with_for_update()))
+        wanted = {customer for row in rows for customer in row.customer_ids}
+        self._held = lock_customers(self.session, wanted)
+        self.busy = wanted - self._held
+        self._left = [row.id for row in rows if not self._held.issuperset(row.customer_ids)]
+        free = [row for row in rows if self._held.issuperset(row.customer_ids)]
+        # In the order in which things happened: the same end, and fewer mails about what is over already.
+        self.rows = sorted(free, key=lambda row: (row.occurred_at or row.received_at, row.seq))
+
+    def apply(self) -> int:
+        for row in self.rows:
+            self._understand(row)
+        understood = [row for row in self.rows if row.id in self.events]
+        world = World(self.session, self.rules)
+        try:
+            world.load(_wanted(self.events[row.id] for row in understood), self._held)
+        except Busy:
+            self._one_by_one(understood)
+        else:
+            for row in understood:
+                self.endings[row.id] = apply_one(world, row, self.events[row.id])
+        self._end()
+        return len(self.endings)
+
+    def _understand(self, row: InboxEvent) -> None:
+        try:
+            self.events[row.id] = Event.from_body(row.raw or b"{}")
+        except NeedsAttention as reason:
+            self.endings[row.id] = Ending("parked", str(reason))
+        except Exception as surprise:
+            self.endings[row.id] = _surprised(row, surprise)
+
+    def _one_by_one(self, rows: Sequence[InboxEvent]) -> None:
+        """A row that was read belongs to a customer that somebody holds: only the events that need it wait."""
+        for row in rows:
+            world = World(self.session, self.rules)
+            try:
+                world.load(_wanted([self.events[row.id]]), self._held)
+            except Busy:
+                self._left.append(row.id)
+            else:
+                self.endings[row.id] = apply_one(world, row, self.events[row.id])
+
+    def _end(self) -> None:
+        if self._left:
+            self.session.execute(_GIVE_BACK, {"ids": self._left, "pause": 0.02})
+        if self.endings:
+            ends = [{"row": id, "status": e.status, "reason": e.reason} for id, e in self.endings.items()]
+            self.session.connection().execute(_END, ends)
+
+
+_END = (
+    update(_inbox)
+    .where(_inbox.c.id == bindparam("row"))
+    .values(status=bindparam("status"), reason=bindparam("reason"), starts=0, ended_at=text("business_now()"))
+)
+
+
+def _wanted(events: Iterable[Event]) -> Wanted:
+    wanted = Wanted()
+    for event in events:
+        for snapshot in event.snapshots:
+            wanted.add(snapshot)
+    return wanted
+
+
+def apply_one(world: World, row: InboxEvent, event: Event) -> Ending:
+    """Apply one event, or say why a person must look. What is refused leaves nothing but its ending."""
+    with structlog.contextvars.bound_contextvars(event_id=row.id, event_type=row.event_type):
+        handler = handler_of(event.type)
+        if row.id.startswith("cbdemo_") or event.is_a_test:
+            return Ending("ignored", "a test event (cbdemo_)")
+        if not event.snapshots and handler is None:
+            return Ending("ignored", "no object we keep")
+        world.cause = Cause("chargebee", row.id, row.received_at, _quiet(world.rules, row))
+        try:
+            changes = merge(world, event.snapshots)
+            derive(world, changes)
+            if handler:
+                handler(world, event.content)
+            if world.touched:
+                with world.session.begin_nested():
+                    world.write()
+            return Ending("applied") if changes or handler else Ending("ignored", "nothing newer in it")
+        except (NeedsAttention, DataError, IntegrityError) as reason:
+            world.undo()
+            log.warning("event parked", reason=_short(reason))
+            return Ending("parked", _short(reason))
+        except (Raced, DBAPIError, PendingRollbackError, SoftTimeLimitExceeded):
+            raise  # not the event's fault: the batch rolls back
+        except Exception as surprise:
+            world.undo()
+            return _surprised(row, surprise)
+
+
+def derive(world: World, changes: Sequence[Change]) -> None:
+    """Bring every subject of these changes in line, each once."""
+    for subject, change in subjects(world, changes):
+        derive_one(world, subject, change)
+
+
+def derive_one(world: World, subject: Base, change: Change | None) -> None:
+    """Bring one subject in line, in the order of `quittance derivations`."""
+    for bring_in_line in derivations().get(type(subject), ()):
+        bring_in_line(world, subject, change)
+
+
+def _surprised(row: InboxEvent, surprise: Exception) -> Ending:
+    log.error("event parked: a fault of ours", event_id=row.id, exc_info=surprise)
+    return Ending("parked", f"{type(surprise).__name__}: {_short(surprise)}; a fault of ours, see the log, then replay")
+
+
+def _short(reason: Exception) -> str:
+    cause = reason.orig if isinstance(reason, DBAPIError) else reason
+    return str(cause).splitlines()[0][:500] if str(cause) else type(cause).__name__
+
+
+def _quiet(rules: Rules, row: InboxEvent) -> str | None:
+    """Why nobody is told of this event's consequences: history is merged and derived, but quietly."""
+    if row.origin == "import":
+        return "history: it came by import"
+    if row.occurred_at and row.received_at - row.occurred_at > rules.effects_horizon:
+        days = rules.effects_horizon.total_seconds() / 86400
+        return f"history: it happened more than {days:g} days before it was received"
+    return None

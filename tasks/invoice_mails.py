@@ -1,0 +1,177 @@
+"""The one mail that an invoice is worth: called for by its state, written from what the provider says just before."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Literal, cast
+
+import structlog
+
+from billing.errors import NeedsAttention, NotYet
+from billing.invoice_mails import Variant, thanks_are_due, variant_called_for
+from billing.money import Money
+from billing.terms import date_in
+from emails import kinds
+from emails.contexts import Discount, InvoiceContext, Line, OfflineMethod, PaidWith, Tax
+from gateway.documents import DocumentLine, InvoiceDocument, invoice_document
+from gateway.events import Snapshot
+from models import Customer, Invoice, PaymentApplication, Subscription, Transaction, clock
+from models.session import transaction
+
+from .followups import collection_for
+from .inbox import take_in
+from .mails import customer_of, overtaken, send
+from .outbox import Delivery, Outcome, queue_email
+from .registry import Change, delivers, derives
+from .world import Wanted, World
+
+log = structlog.get_logger(__name__)
+
+_PDF_ATTEMPTS = 2  # a PDF that fails twice is left out: the mail matters more
+
+
+@derives(Invoice)
+def call_for_invoice_mail(world: World, invoice: Invoice, change: Change | None) -> None:
+    """Queue the invoice's mail once it is called for; which variant it is, delivery finds out."""
+    if _variant(world, invoice):
+        queue_email(world, "invoice", invoice.id, invoice.customer_id)
+
+
+@delivers("email", "invoice")
+def deliver_invoice_mail(delivery: Delivery) -> Outcome:
+    """Send the invoice as it is now, with its PDF where that can be had."""
+    live = _live_invoice(delivery)
+    with transaction(delivery.engine) as session:
+        world = World(session, delivery.couriers.rules)
+        world.read(Wanted(invoices={live.id}, owners={live.customer_id} if live.customer_id else set()))
+        variant = _variant(world, live)
+        if variant is None:
+            return overtaken(f"invoice {live.id} is {live.status} with {live.amount_due} owed")
+        subscription = world.get(Subscription, live.subscription_id)
+        paid_by = _newest_payment(world, live)
+    customer = customer_of(delivery, live.customer_id)
+    document = invoice_document(live.id, live.snapshot)
+    pdf = _pdf(delivery, live.id)
+    context = _context(
+        delivery.couriers.rules.zone, live, variant, document, customer, subscription, paid_by, bool(pdf)
+    )
+    return send(delivery, kinds.invoice, context, customer, attachment=pdf, number=live.id)
+
+
+def _variant(world: World, invoice: Invoice) -> Variant | None:
+    return variant_called_for(
+        status=invoice.status,
+        deleted=invoice.deleted,
+        total=invoice.total,
+        amount_due=invoice.amount_due,
+        collection=collection_for(world, invoice),
+    )
+
+
+def _live_invoice(delivery: Delivery) -> Invoice:
+    """The invoice from the API where there is one, else from the mirror. What the API shows is merged as well."""
+    id, gateway = delivery.row.object_id, delivery.couriers.gateway
+    asked = gateway.invoice(id) if gateway else None
+    with transaction(delivery.engine) as session:
+        mirrored = session.get_one(Invoice, id)
+        if asked is None:
+            _ = mirrored.snapshot  # deferred: read while the session lives
+            return mirrored
+        read = Snapshot.read_from_api("invoice", asked, clock.now(session))
+        if read.version > mirrored.version:
+            take_in(session, {"invoice": asked})
+    return Invoice(id=id, version=read.version, deleted=read.deleted, snapshot=read.body, **read.fields)
+
+
+def _newest_payment(world: World, invoice: Invoice) -> Transaction | None:
+    applied = world.where(PaymentApplication, invoice_id=invoice.id)
+    paid = [found for row in applied if (found := world.get(Transaction, row.transaction_id))]
+    return max(paid, key=lambda found: (found.dated_at is not None, found.dated_at, found.id), default=None)
+
+
+def _pdf(delivery: Delivery, invoice_id: str) -> bytes | None:
+    gateway = delivery.couriers.gateway
+    failures = delivery.row.payload.get("pdf_failures", 0)
+    if gateway is None or failures >= _PDF_ATTEMPTS:
+        return None
+    try:
+        return gateway.invoice_pdf(invoice_id)
+    except (NotYet, NeedsAttention) as reason:
+        delivery.note(pdf_failures=failures + 1)
+        log.warning("the invoice's PDF cannot be had", invoice=invoice_id, reason=str(reason))
+        if failures + 1 < _PDF_ATTEMPTS:
+            raise NotYet(f"the PDF of invoice {invoice_id} cannot be had yet: {reason}") from reason
+        return None
+
+
+def _context(
+    zone: str,
+    invoice: Invoice,
+    variant: Variant,
+    document: InvoiceDocument,
+    customer: Customer,
+    subscription: Subscription | None,
+    paid_by: Transaction | None,
+    attached: bool,
+) -> InvoiceContext:
+    currency = invoice.currency or ""
+    paid = variant == "paid"
+    next_billing_at = subscription.next_billing_at if subscription and paid else None
+    issued_at = invoice.issued_at or invoice.paid_at or invoice.due_at
+    if issued_at is None:
+        raise NeedsAttention(f"invoice {invoice.id} has no date; look at it in Chargebee")
+    return InvoiceContext(
+        number=document.number,
+        issued_on=date_in(zone, issued_at),
+        variant=variant,
+        lines=tuple(_line(zone, line) for line in document.lines),
+        taxes=tuple(Tax(name=tax.name, amount=tax.amount, percent=tax.percent) for tax in document.taxes),
+        discounts=tuple(Discount(name=each.name, amount=each.amount) for each in document.discounts),
+        credits_applied=document.credits_applied,
+        total=Money(invoice.total, currency),
+        amount_paid=Money(invoice.amount_paid, currency),
+        balance=Money(invoice.amount_due, currency),
+        attached=attached,
+        first_name=customer.first_name,
+        company=customer.company,
+        due_on=_date(zone, invoice.due_at),
+        paid_on=_date(zone, invoice.paid_at) if paid else None,
+        paid_with=_paid_with(paid_by) if paid and paid_by else None,
+        thanks=paid and thanks_are_due(amount_paid=invoice.amount_paid, written_off=invoice.write_off_amount),
+        next_billing_on=_date(zone, next_billing_at),
+        offline_method=_offline_method(customer, subscription),
+    )
+
+
+def _line(zone: str, line: DocumentLine) -> Line:
+    # A period ends at the instant the next one starts; its last day is the day before.
+    last = line.ends_at - timedelta(seconds=1) if line.ends_at and line.ends_at != line.starts_at else None
+    return Line(
+        description=line.description,
+        amount=line.amount,
+        quantity=line.quantity,
+        unit_price=line.unit_price,
+        prorated=line.prorated,
+        starts_on=_date(zone, line.starts_at) if last else None,
+        ends_on=_date(zone, last),
+    )
+
+
+def _date(zone: str, instant: datetime | None) -> date | None:
+    return date_in(zone, instant) if instant else None
+
+
+def _paid_with(transaction: Transaction) -> PaidWith | None:
+    method = transaction.payment_method
+    if method not in ("card", "check", "bank_transfer"):
+        return None
+    return PaidWith(
+        method=cast(Literal["card", "check", "bank_transfer"], method),
+        last4=transaction.last4,
+        reference=transaction.reference,
+    )
+
+
+def _offline_method(customer: Customer, subscription: Subscription | None) -> OfflineMethod | None:
+    stated = (subscription and subscription.offline_payment_method) or customer.offline_payment_method
+    return cast(OfflineMethod, stated) if stated in ("check", "bank_transfer") else None

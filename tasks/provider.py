@@ -1,0 +1,95 @@
+"""Calls to Chargebee that rows of the outbox ask for: reading an object again, and seeing whether an end has come."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+
+from billing.errors import NeedsAttention, NotYet
+from billing.seats import LIVE
+from gateway.client import Gateway
+from models import clock
+from models.session import transaction
+
+from .inbox import take_in
+from .outbox import Delivery, Outcome
+from .registry import delivers
+
+log = structlog.get_logger(__name__)
+
+LATE = timedelta(hours=1)  # so long after its instant, a cancellation that Chargebee has not carried out is a finding
+
+
+@delivers("chargebee", "read_customer")
+@delivers("chargebee", "read_subscription")
+@delivers("chargebee", "read_invoice")
+@delivers("chargebee", "read_transaction")
+@delivers("chargebee", "read_credit_note")
+def read_object(delivery: Delivery) -> Outcome:
+    """Read an object and put it through the same door as webhooks: after a tie nobody else knows what is true."""
+    kind = delivery.row.name.removeprefix("read_")
+    content = _read(_gateway(delivery), kind, delivery.row.object_id)
+    with transaction(delivery.engine) as session:
+        take_in(session, content)
+    return Outcome("sent")
+
+
+@delivers("chargebee", "confirm_cancellation")
+def confirm_cancellation(delivery: Delivery) -> Outcome:
+    """The date of a cancellation has come: read the subscription, and let what it says be derived.
+
+    Chargebee carries a scheduled cancellation out itself, a moment early or late. While it has not, the question is
+    asked again; an hour late it becomes a finding.
+    """
+    id = delivery.row.object_id
+    content = _read(_gateway(delivery), "subscription", id)
+    subscription = content["subscription"]
+    with transaction(delivery.engine) as session:
+        take_in(session, content)
+        now = clock.now(session)
+    ends_at = subscription.get("cancelled_at")
+    waiting = subscription.get("status") in LIVE and ends_at is not None and ends_at <= now.timestamp()
+    if not waiting:
+        return Outcome("sent")
+    late = now.timestamp() - ends_at
+    if late > LATE.total_seconds():
+        _find_overdue(delivery, id, round(late / 60))
+    raise NotYet(f"Chargebee has not ended subscription {id} yet; its cancellation was due {round(late)} s ago")
+
+
+def _gateway(delivery: Delivery) -> Gateway:
+    if delivery.couriers.gateway is None:
+        raise NeedsAttention("no Chargebee API is configured; set CHARGEBEE_SITE and CHARGEBEE_API_KEY, then retry")
+    return delivery.couriers.gateway
+
+
+def _read(gateway: Gateway, kind: str, id: str) -> dict[str, Any]:
+    if kind == "subscription":
+        return gateway.subscription(id)
+    read = {
+        "customer": gateway.customer,
+        "invoice": gateway.invoice,
+        "transaction": gateway.transaction,
+        "credit_note": gateway.credit_note,
+    }[kind]
+    return {kind: read(id)}
+
+
+def _find_overdue(delivery: Delivery, subscription_id: str, minutes: int) -> None:
+    with transaction(delivery.engine) as session:
+        session.execute(
+            text("""
+                insert into findings (kind, severity, object_type, object_id, detail)
+                values ('cancellation_overdue', 'error', 'subscription', :id, :detail)
+                on conflict (kind, object_type, object_id)
+                do update set times = findings.times + 1, last_seen_at = business_now(), detail = excluded.detail
+            """),
+            {
+                "id": subscription_id,
+                "detail": f"subscription {subscription_id} should have ended {minutes} minutes ago and Chargebee still "
+                "shows it as live; look at it there",
+            },
+        )

@@ -1,0 +1,504 @@
+"""The rows that a batch of events can touch: locked, read at once, changed in memory, written an event at a time.
+
+Lock what you read, then read it: a row that was read before its customer's lock was taken may be stale. Every change
+goes through add(), put(), change() or remove(), which keep a journal, so that an event that is refused leaves nothing.
+Derivations read this world and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeVar, cast
+
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, or_, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from gateway.events import EPOCH, Snapshot
+from models import (
+    AuditEntry,
+    Base,
+    Cancellation,
+    CreditNote,
+    Customer,
+    Finding,
+    Followup,
+    FollowupEntry,
+    Invoice,
+    OutboxRow,
+    Payment,
+    PaymentApplication,
+    PaymentSource,
+    SeatEntry,
+    Subscription,
+    SubscriptionItem,
+    Transaction,
+)
+from models.base import MirrorRow
+
+Row = TypeVar("Row", bound=Base)
+
+MIRRORS: dict[str, type[MirrorRow]] = {
+    "customer": Customer,
+    "subscription": Subscription,
+    "invoice": Invoice,
+    "transaction": Transaction,
+    "credit_note": CreditNote,
+    "payment_source": PaymentSource,
+}
+OVERTAKEN = "what it says no longer holds"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that derivations ask for."""
+
+    zone: str = "America/Toronto"
+    seat_item_prices: frozenset[str] = frozenset()
+    effects_horizon: timedelta = timedelta(days=7)
+    asks_the_api: bool = False
+    calls_back: bool = False
+
+
+class Busy(Exception):
+    """Another transaction holds a customer that a row read belongs to."""
+
+
+class Raced(Exception):
+    """A row changed under us although its customer was locked: read again, and try again."""
+
+
+class Cause(NamedTuple):
+    """On whose account rows change now: an event, or the clock."""
+
+    actor: str
+    event_id: str | None
+    at: datetime
+    quiet: str | None  # why mails and callbacks of it are not sent; None: they are
+
+
+@dataclass(slots=True)
+class _Journal:
+    added: list[Base] = field(default_factory=list)
+    changed: list[tuple[Base, dict[str, Any]]] = field(default_factory=list)
+    replaced: list[tuple[MirrorRow, MirrorRow | None]] = field(default_factory=list)
+    removed: list[Base] = field(default_factory=list)
+    queued: list[OutboxRow] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any((self.added, self.changed, self.replaced, self.removed, self.queued, self.findings))
+
+
+def _key(row: Base) -> tuple[Any, ...]:
+    return tuple(getattr(row, column.key) for column in _table(type(row)).primary_key)
+
+
+def _table(model: type[Base]) -> Table:
+    return cast(Table, model.__table__)
+
+
+def _columns(model: type[Base]) -> list[str]:
+    return [column.key for column in _table(model).c if column.identity is None]
+
+
+class World:
+    def __init__(self, session: Session, rules: Rules) -> None:
+        self.session = session
+        self.rules = rules
+        self.cause = Cause("clock", None, EPOCH, None)
+        self._rows: dict[type[Base], dict[tuple[Any, ...], Base]] = defaultdict(dict)
+        self._told: dict[str, str | None] = {}  # outbox keys of the subjects here, and why suppressed
+        self._journal = _Journal()
+
+    # ---- reading -------------------------------------------------------------------------------------------------
+
+    def get(self, model: type[Row], *key: Any) -> Row | None:
+        return cast(Row | None, self._rows[model].get(key))
+
+    def where(self, model: type[Row], **values: Any) -> list[Row]:
+        """The rows of this world (not of the table) with these values."""
+        wanted = values.items()
+        rows = cast(Iterable[Row], self._rows[model].values())
+        return [row for row in rows if all(getattr(row, name) == value for name, value in wanted)]
+
+    # ---- changing ------------------------------------------------------------------------------------------------
+
+    def add(self, row: Base) -> None:
+        """A row that is new. Ledger lines, whose key the database gives, are written and forgotten."""
+        self._journal.added.append(row)
+        if None not in (key := _key(row)):
+            self._rows[type(row)][key] = row
+
+    def change(self, row: Base, **values: Any) -> bool:
+        """Set these columns where they differ; True if any did."""
+        before = {name: getattr(row, name) for name, value in values.items() if getattr(row, name) != value}
+        for name in before:
+            setattr(row, name, values[name])
+        if before:
+            self._journal.changed.append((row, before))
+        return bool(before)
+
+    def put(self, row: MirrorRow, before: MirrorRow | None) -> None:
+        """A mirror row that takes the place of `before`."""
+        self._rows[type(row)][_key(row)] = row
+        self._journal.replaced.append((row, before))
+
+    def remove(self, row: Base) -> None:
+        del self._rows[type(row)][_key(row)]
+        self._journal.removed.append(row)
+
+    def queue(self, row: OutboxRow) -> None:
+        """Something to tell the world; under a key that is taken it is not told again, unless it was overtaken."""
+        if row.key in self._told and self._told[row.key] != OVERTAKEN:
+            return
+        row.event_id = self.cause.event_id
+        if self.cause.quiet and row.kind in ("email", "callback"):
+            row.state, row.reason = "suppressed", self.cause.quiet
+        else:
+            row.state, row.reason = "new", None
+        self._told[row.key] = row.reason
+        self._journal.queued.append(row)
+
+    def find(self, kind: str, object_type: str, object_id: str, detail: str, severity: str = "warning") -> None:
+        """Note something that does not add up. Seen again, it counts up."""
+        self._journal.findings.append(
+            Finding(kind=kind, severity=severity, object_type=object_type, object_id=object_id, detail=detail)
+        )
+
+    @property
+    def touched(self) -> bool:
+        """Has anything been changed since the last write() or undo()?"""
+        return bool(self._journal)
+
+    def undo(self) -> None:
+        """Forget every change since the last write()."""
+        journal, self._journal = self._journal, _Journal()
+        for queued in journal.queued:
+            self._told.pop(queued.key, None)  # asked again, the table decides
+        for row in journal.added:
+            self._rows[type(row)].pop(_key(row), None)
+        for row, values in reversed(journal.changed):
+            for name, value in values.items():
+                setattr(row, name, value)
+        for row in journal.removed:
+            if row not in journal.added:
+                self._rows[type(row)][_key(row)] = row
+        for new, old in reversed(journal.replaced):
+            if old is None:
+                self._rows[type(new)].pop(_key(new), None)
+            else:
+                self._rows[type(new)][_key(new)] = old
+
+    # ---- writing -------------------------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Write every change since the last write, with an audit entry for each row that is not a mirror's.
+
+        Raises:
+            Raced: a mirror row is not the one that was read.
+        """
+        journal = self._journal
+        audit = list(self._audit(journal))
+        run = self.session.connection().execute
+        fresh = {id(row) for row in journal.added} | {id(row) for row, _ in journal.replaced}
+        for new, old in journal.replaced:
+            version = old.version if old is not None else -1
+            if run(_swap(type(new)), _values(new) | {"version_read": version}).first() is None:
+                raise Raced(f"{type(new).__tablename__} {new.id} changed under us")
+        for row in journal.removed:
+            if id(row) not in fresh:
+                run(_delete(type(row)), _bound_key(row))
+        gone = {id(row) for row in journal.removed}
+        by_model: dict[type[Base], list[dict[str, Any]]] = defaultdict(list)
+        for row in journal.added:
+            if id(row) not in gone:
+                by_model[type(row)].append(_values(row))
+        for model, rows in by_model.items():
+            run(_upsert(model), rows)
+        changed: dict[int, tuple[Base, set[str]]] = {}
+        for row, before_values in journal.changed:
+            if id(row) not in fresh and id(row) not in gone:
+                changed.setdefault(id(row), (row, set()))[1].update(before_values)
+        for row, names in changed.values():
+            run(_update(type(row), tuple(sorted(names))), _bound_key(row) | {n: getattr(row, n) for n in names})
+        if journal.queued:
+            run(_QUEUE, [_outbox_values(row) for row in journal.queued])
+        if journal.findings:
+            run(_FIND, [{name: getattr(f, name) for name in _FINDING} for f in journal.findings])
+        if audit:
+            run(_AUDIT, audit)
+        self._journal = _Journal()  # not before: what the database refuses can still be undone
+
+    def _audit(self, journal: _Journal) -> Iterator[dict[str, Any]]:
+        told = {"actor": self.cause.actor, "event_id": self.cause.event_id}
+        gone = {id(row) for row in journal.removed}
+        fresh = {id(row) for row in journal.added}
+        replaced = {id(row) for row, _ in journal.replaced}
+        for row in journal.added:
+            if id(row) not in gone and not isinstance(row, _LEDGERS):
+                yield told | _named(row) | {"before": None, "after": _shown(row)}
+        before: dict[int, tuple[Base, dict[str, Any]]] = {}
+        for row, values in journal.changed:
+            if id(row) not in fresh and id(row) not in gone and id(row) not in replaced:
+                known = before.setdefault(id(row), (row, {}))[1]
+                for name, value in values.items():
+                    known.setdefault(name, value)
+        for row, values in before.values():
+            after = {name: _plain(getattr(row, name)) for name in values}
+            yield told | _named(row) | {"before": {n: _plain(v) for n, v in values.items()}, "after": after}
+        for row in journal.removed:
+            if id(row) not in fresh:
+                yield told | _named(row) | {"before": _shown(row), "after": None}
+        for queued in journal.queued:
+            shown = {"state": queued.state, "reason": queued.reason}
+            yield told | {"object_type": queued.kind, "object_id": queued.key, "before": None, "after": shown}
+
+    # ---- loading -------------------------------------------------------------------------------------------------
+
+    def load(self, wanted: Wanted, held: set[str]) -> None:
+        """Read what these subjects can touch, with the locks of the customers they belong to.
+
+        `held` are the customers locked already; it grows.
+
+        Raises:
+            Busy: another transaction holds one of the customers.
+        """
+        while True:
+            self.read(wanted)
+            owners = {
+                owner
+                for rows in self._rows.values()
+                for row in rows.values()
+                if (owner := row.id if isinstance(row, Customer) else getattr(row, "customer_id", None))
+            }
+            if not (missing := owners - held):
+                return
+            got = lock_customers(self.session, missing)
+            held |= got
+            if got != missing:
+                raise Busy(", ".join(sorted(missing - got)))
+
+    def read(self, wanted: Wanted) -> None:
+        """Read without a lock: for looking, not for changing. One SELECT a table; what a row names is read with it."""
+        self._rows.clear()
+        self._told.clear()
+        invoices: list[ColumnElement[bool]] = [Invoice.id.in_(wanted.invoices)]
+        owed = (Invoice.amount_due > 0) & ~Invoice.deleted
+        if wanted.customers:
+            invoices.append(owed & Invoice.customer_id.in_(wanted.customers))
+        if wanted.subscriptions:
+            invoices.append(owed & Invoice.subscription_id.in_(wanted.subscriptions))
+        if wanted.transactions:
+            applied = select(PaymentApplication.invoice_id).where(
+                PaymentApplication.transaction_id.in_(wanted.transactions)
+            )
+            invoices.append(Invoice.id.in_(applied))
+        self._take(
+            Invoice, or_(*invoices), wanted.invoices, wanted.customers, wanted.subscriptions, wanted.transactions
+        )
+        found = self.where(Invoice)
+        transactions = wanted.transactions | {link["transaction_id"] for i in found for link in i.linked_payments}
+        self._take(PaymentApplication, PaymentApplication.transaction_id.in_(transactions), transactions)
+        further = {a.invoice_id for a in self.where(PaymentApplication)} - {invoice.id for invoice in found}
+        self._take(Invoice, Invoice.id.in_(further), further)
+        found = self.where(Invoice)
+        invoice_ids = wanted.invoices | {invoice.id for invoice in found}
+        self._take(Transaction, Transaction.id.in_(transactions), transactions)
+        self._take(Payment, Payment.id.in_(transactions), transactions)
+        self._take(Followup, Followup.invoice_id.in_(invoice_ids), invoice_ids)
+        subscriptions = (
+            wanted.subscriptions | wanted.contracts | {i.subscription_id for i in found if i.subscription_id}
+        )
+        live: ColumnElement[bool] = Subscription.id.in_(subscriptions)
+        if wanted.customers:
+            over = ("cancelled", "transferred")
+            live = live | (Subscription.customer_id.in_(wanted.customers) & Subscription.status.not_in(over))
+        self._take(Subscription, live, subscriptions, wanted.customers)
+        subscriptions |= {subscription.id for subscription in self.where(Subscription)}
+        self._take(SubscriptionItem, SubscriptionItem.subscription_id.in_(subscriptions), subscriptions)
+        self._take(Cancellation, Cancellation.subscription_id.in_(subscriptions), subscriptions)
+        customers = wanted.customers | wanted.owners | {i.customer_id for i in found if i.customer_id}
+        customers |= {s.customer_id for s in self.where(Subscription) if s.customer_id}
+        self._take(Customer, Customer.id.in_(customers), customers)
+        self._take(CreditNote, CreditNote.id.in_(wanted.credit_notes), wanted.credit_notes)
+        self._take(PaymentSource, PaymentSource.id.in_(wanted.payment_sources), wanted.payment_sources)
+        if about := invoice_ids | subscriptions:
+            told = select(OutboxRow.key, OutboxRow.reason).where(OutboxRow.object_id.in_(about))
+            self._told.update((key, reason) for key, reason in self.session.execute(told))
+
+    def _take(self, model: type[Base], condition: ColumnElement[bool], *needed: set[str]) -> None:
+        if any(needed):
+            statement = select(model).where(condition).execution_options(populate_existing=True)
+            for row in self.session.scalars(statement):
+                self.session.expunge(row)  # from here on it is ours: nothing is written but by write()
+                self._rows[model][_key(row)] = row
+
+
+@dataclass(slots=True)
+class Wanted:
+    """Ids of what a batch is about, by kind.
+
+    A customer brings its open invoices and live subscriptions, a subscription its open invoices, a transaction the
+    invoices it paid. `owners` and `contracts` are customers and subscriptions that are only read, for what rules ask.
+    """
+
+    customers: set[str] = field(default_factory=set)
+    subscriptions: set[str] = field(default_factory=set)
+    invoices: set[str] = field(default_factory=set)
+    transactions: set[str] = field(default_factory=set)
+    credit_notes: set[str] = field(default_factory=set)
+    payment_sources: set[str] = field(default_factory=set)
+    owners: set[str] = field(default_factory=set)
+    contracts: set[str] = field(default_factory=set)
+
+    def add(self, snapshot: Snapshot) -> None:
+        cast(set[str], getattr(self, snapshot.kind + "s")).add(snapshot.id)
+        fields = snapshot.fields
+        match snapshot.kind:
+            case "invoice":
+                self.transactions.update(link["transaction_id"] for link in fields["linked_payments"])
+            case "transaction":
+                self.invoices.update(link["invoice_id"] for link in fields["linked_invoices"])
+            case "credit_note" if fields["invoice_id"]:
+                self.invoices.add(fields["invoice_id"])
+        if contract := fields.get("subscription_id"):
+            self.contracts.add(contract)
+        if owner := fields.get("customer_id"):
+            self.owners.add(owner)
+
+
+def lock_customers(session: Session, customer_ids: Iterable[str]) -> set[str]:
+    """Try to lock these customers until the transaction ends; those that nobody else holds are locked and returned."""
+    ids = sorted(customer_ids)
+    if not ids:
+        return set()
+    return {row.k for row in session.execute(_TRY_LOCK, {"ids": ids}) if row.locked}
+
+
+_TRY_LOCK = text(
+    "select k, pg_try_advisory_xact_lock(hashtextextended(k, 0)) as locked from unnest(cast(:ids as text[])) as k"
+)
+
+
+# ---- statements, each built once -------------------------------------------------------------------------------------
+
+_statements: dict[Any, Any] = {}
+_LEDGERS = (SeatEntry, FollowupEntry)
+
+
+def _values(row: Base) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _columns(type(row))}
+
+
+def _bound_key(row: Base) -> dict[str, Any]:
+    return {f"key_{column.key}": getattr(row, column.key) for column in _table(type(row)).primary_key}
+
+
+def _is_row(table: Table) -> ColumnElement[bool]:
+    keys = list(table.primary_key)
+    return tuple_(*keys) == tuple_(*(bindparam(f"key_{key.key}", type_=key.type) for key in keys))
+
+
+def _insert(model: type[Base]) -> Any:
+    table = _table(model)
+    return insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in _columns(model)})
+
+
+def _upsert(model: type[Base]) -> Any:
+    """Insert; under a key that is there, take its place. Ledgers, whose keys the database gives, are only inserted."""
+    if model not in _statements:
+        table, statement = _table(model), _insert(model)
+        rest = {n: statement.excluded[n] for n in _columns(model) if not table.c[n].primary_key}
+        if not any(key.identity is not None for key in table.primary_key):
+            statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=rest)
+        _statements[model] = statement
+    return _statements[model]
+
+
+def _swap(model: type[Base]) -> Any:
+    """Compare and swap: only over the version that was read (-1: none). No row back means that somebody was faster."""
+    if ("swap", model) not in _statements:
+        table, statement = _table(model), _insert(model)
+        rest = {n: statement.excluded[n] for n in _columns(model) if n != "id"}
+        unchanged = table.c.version == bindparam("version_read", type_=table.c.version.type)
+        _statements["swap", model] = statement.on_conflict_do_update(
+            index_elements=["id"], set_=rest, where=unchanged
+        ).returning(table.c.id)
+    return _statements["swap", model]
+
+
+def _update(model: type[Base], names: Sequence[str]) -> Any:
+    if (model, names) not in _statements:
+        table = _table(model)
+        new = {name: bindparam(name, type_=table.c[name].type) for name in names}
+        _statements[model, names] = update(table).where(_is_row(table)).values(new)
+    return _statements[model, names]
+
+
+def _delete(model: type[Base]) -> Any:
+    if ("delete", model) not in _statements:
+        _statements["delete", model] = delete(_table(model)).where(_is_row(_table(model)))
+    return _statements["delete", model]
+
+
+_OUTBOX = ("key", "queue", "kind", "name", "object_id", "customer_id", "payload", "state", "reason", "event_id")
+_FINDING = ("kind", "severity", "object_type", "object_id", "detail")
+
+
+def _outbox_values(row: OutboxRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in _OUTBOX} | {"payload": row.payload or {}}
+
+
+def _queue_statement() -> Any:
+    table = _table(OutboxRow)
+    statement = insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in _OUTBOX})
+    again = (table.c.state == "suppressed") & (table.c.reason == OVERTAKEN) & (statement.excluded.state == "new")
+    return statement.on_conflict_do_update(
+        index_elements=["key"],
+        set_={"state": "new", "reason": None, "due_at": func.now(), "payload": statement.excluded.payload},
+        where=again,  # called for again after it was overtaken, and never sent
+    )
+
+
+def _find_statement() -> Any:
+    table = _table(Finding)
+    statement = insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in _FINDING})
+    return statement.on_conflict_do_update(
+        index_elements=["kind", "object_type", "object_id"],
+        set_={
+            "times": table.c.times + 1,
+            "last_seen_at": text("business_now()"),
+            "detail": statement.excluded.detail,
+            "severity": statement.excluded.severity,
+        },
+    )
+
+
+_QUEUE = _queue_statement()
+_FIND = _find_statement()
+_AUDIT = insert(_table(AuditEntry)).values(
+    {
+        name: bindparam(name, type_=_table(AuditEntry).c[name].type)
+        for name in ("actor", "event_id", "object_type", "object_id", "before", "after")
+    }
+)
+
+
+# ---- how a row is shown in the audit ---------------------------------------------------------------------------------
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _named(row: Base) -> dict[str, Any]:
+    first, *rest = _key(row)
+    return {"object_type": type(row).__tablename__, "object_id": ":".join(map(str, (first, *map(_plain, rest))))}
+
+
+def _shown(row: Base) -> dict[str, Any]:
+    return {name: _plain(getattr(row, name)) for name in _columns(type(row))}

@@ -1,0 +1,128 @@
+"""The Celery application: which task runs on which queue, with the settings that lose nothing.
+
+Celery is the doorbell. Its messages carry no ids and no payloads: each says which queue to look at, and the rows are
+what is worked on. Losing, doubling or delaying a message changes nothing but latency.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from celery import Celery, signals
+from kombu.entity import Queue
+from sqlalchemy import Engine
+
+from models.session import engine_for
+from tasks import clock, inbox, outbox, registry
+from tasks.couriers import Couriers, couriers_of, rules_of
+
+from . import doorbell, log
+from .schedule import SCHEDULE
+from .settings import Settings
+
+settings = Settings.read()
+
+app = Celery("quittance", broker=settings.broker_url)
+app.conf.update(
+    # What a dead worker had is found again in its rows; taking the message back as well would only loop.
+    task_acks_late=True,
+    task_reject_on_worker_lost=False,
+    worker_prefetch_multiplier=1,
+    task_ignore_result=True,
+    result_backend=None,
+    task_soft_time_limit=10,
+    task_time_limit=15,
+    worker_max_tasks_per_child=2000,
+    worker_max_memory_per_child=300_000,
+    worker_soft_shutdown_timeout=10,
+    # True would kill running tasks when Redis blinks, in the middle of a mail.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    task_serializer="json",
+    result_serializer="json",
+    accept_content=["json"],
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    enable_utc=True,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    task_queues=[Queue(name) for name in ("events", "mail", "provider")],  # type: ignore[no-untyped-call]
+    task_default_queue="events",
+    task_create_missing_queues=True,
+    beat_schedule=SCHEDULE,
+    beat_max_loop_interval=5,
+    imports=(),
+)
+if settings.broker_url.startswith("redis"):
+    app.conf.broker_transport_options = {
+        "visibility_timeout": settings.broker_visibility_timeout,
+        "unacked_restore_interval": settings.broker_restore_interval,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "global_keyprefix": settings.broker_key_prefix,
+    }
+    app.conf.visibility_timeout = settings.broker_visibility_timeout
+doorbell.configure(settings)
+
+
+@lru_cache(maxsize=1)
+def _engine() -> Engine:
+    """This process's engine: made on first use, which is after the fork."""
+    return engine_for(settings.database_url, application="quittance worker")
+
+
+@lru_cache(maxsize=1)
+def _couriers() -> Couriers:
+    return couriers_of(settings)
+
+
+@signals.setup_logging.connect
+def _set_up_logging(**_: Any) -> None:
+    log.configure(settings)
+
+
+@signals.worker_process_init.connect
+def _start_clean(**_: Any) -> None:
+    _engine.cache_clear()
+    registry.load()
+
+
+@app.task(name="tasks.apply_pending")
+def apply_pending() -> None:
+    """Apply what has come in for five seconds; then ring again if more is due."""
+    if inbox.apply_pending(_engine(), rules_of(settings), seconds=5):
+        clock.ring_what_is_due(_engine(), doorbell.ring)
+
+
+@app.task(name="tasks.deliver_mail", soft_time_limit=45, time_limit=60)
+def deliver_mail() -> None:
+    """Send the mail that is due."""
+    _deliver("mail")
+
+
+@app.task(name="tasks.deliver_provider", soft_time_limit=45, time_limit=60)
+def deliver_provider() -> None:
+    """Make the calls and callbacks that are due."""
+    _deliver("provider")
+
+
+def _deliver(queue: str) -> None:
+    if outbox.deliver_pending(_engine(), _couriers(), queue, seconds=5):
+        clock.ring_what_is_due(_engine(), doorbell.ring)
+
+
+@app.task(name="tasks.sweep")
+def sweep() -> None:
+    """Ring what is due."""
+    clock.ring_what_is_due(_engine(), doorbell.ring)
+
+
+@app.task(name="tasks.carry_out_due_cancellations")
+def carry_out_due_cancellations() -> None:
+    """Carry out the cancellations whose instant has come; what they queued is rung for."""
+    if clock.carry_out_due_cancellations(_engine(), rules_of(settings)):
+        clock.ring_what_is_due(_engine(), doorbell.ring)

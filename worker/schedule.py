@@ -1,0 +1,14 @@
+"""What the scheduler asks for, and how often. Missing a turn costs nothing: the next one asks the same question."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "ring what is due": {"task": "tasks.sweep", "schedule": 5.0, "options": {"queue": "events", "expires": 5.0}},
+    "carry out due cancellations": {
+        "task": "tasks.carry_out_due_cancellations",
+        "schedule": 60.0,
+        "options": {"queue": "events", "expires": 60.0},
+    },
+}
