@@ -5,7 +5,8 @@ Nothing here knows Quittance: what it sends and answers looks as if it came from
 
 from __future__ import annotations
 
+from .history import history
 from .site import Site
 from .state import Body, Refused, WrongValue
 
-__all__ = ["Body", "Refused", "Site", "WrongValue"]
+__all__ = ["Body", "Refused", "Site", "WrongValue", "history"]

@@ -107,6 +107,7 @@ class State:
         self._last_version = 0
         self._open: Action | None = None
         self._ids = random.Random(f"{seed} ids")
+        self._noise = random.Random(f"{seed} milliseconds")
         self._order = random.Random(f"{seed} order of events")
         self._age = random.Random(f"{seed} age of snapshots")
 
@@ -193,8 +194,13 @@ class State:
         return draft != self.objects[key[0]].get(key[1])
 
     def _stamp(self, key: Key, draft: Body) -> None:
-        """Make a draft the newest snapshot. Versions rise over the whole site, so no two changes ever tie."""
-        self._last_version = max(self._last_version + 1, milliseconds(self.now))
+        """Make a draft the newest snapshot. Versions rise over the whole site, so no two changes ever tie.
+
+        They are milliseconds with some noise, as the work of a real site takes some: never whole seconds.
+        """
+        noise = self._noise.randint(1, 40)
+        version = max(self._last_version + noise, milliseconds(self.now) + noise)
+        self._last_version = version + (version % 1000 == 0)
         draft["resource_version"] = self._last_version
         draft["updated_at"] = self._last_version // 1000
         self.objects[key[0]][key[1]] = draft
