@@ -254,8 +254,15 @@ class Server(ABC):
 
 def _comes_up(child: subprocess.Popen[bytes], answers: Callable[[], bool]) -> bool:
     """Wait for the first answer, as long as the child lives."""
-    wait_until(lambda: child.poll() is not None or answers(), 60)
-    return child.poll() is None and answers()
+    answered = False
+
+    def settled() -> bool:
+        nonlocal answered
+        answered = child.poll() is None and answers()
+        return answered or child.poll() is not None
+
+    wait_until(settled, 60)
+    return answered and child.poll() is None
 
 
 def explain(said: str) -> str:

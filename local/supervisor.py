@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import errno
 import fcntl
+import io
 import json
 import os
 import re
@@ -53,6 +54,8 @@ class Console:
     def of_this_process(cls) -> Console:
         """Standard output, coloured on a terminal unless NO_COLOR is set."""
         terminal = sys.stdout is not None and sys.stdout.isatty()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a terminal may know no accents
         return cls(sys.stdout, colours=terminal and not os.environ.get("NO_COLOR"))
 
     def line(self, name: str, text: str) -> None:
@@ -227,7 +230,11 @@ class Plan:
         """Start everything, and wait until it answers."""
         if self.chosen.get("QUITTANCE_ENV", "development") != "development":
             raise LocalError("QUITTANCE_ENV is not development: this stack is for a laptop; use the Procfile")
-        self.made = {"PYTHONUNBUFFERED": "1"} | environment.direct(self.chosen) | environment.samples(self.chosen)
+        self.made = (
+            {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+            | environment.direct(self.chosen)
+            | environment.samples(self.chosen)
+        )
         self.made |= environment.secrets_of(self.home, self.chosen)
         port = self._port()
         self.made["PORT"] = str(port)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,12 +25,12 @@ from tests.conftest import ROOT, eventually
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A folder that the user PostgreSQL runs as can walk to, as a clone's is."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o011)
-    return tmp_path / "a home with spaces"
+def home() -> Iterator[Path]:
+    """A folder that the user PostgreSQL runs as can walk to, as a clone's is; pytest's own ones are private."""
+    folder = Path(tempfile.mkdtemp(prefix="quittance-servers-"))
+    folder.chmod(0o755)
+    yield folder / "a home with spaces"
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -126,6 +128,22 @@ def test_a_lock_file_that_names_another_program_is_forgotten(home: Path, postgre
     os.chown(lock, postgres.data.stat().st_uid, -1)
     postgres.start()
     assert ask(postgres, "select 1") == 1
+
+
+def test_root_keeps_the_data_outside_a_home_that_is_closed_to_others(home: Path) -> None:
+    home.mkdir(mode=0o700)
+    postgres = Postgres(home / "postgres", durable=False).start()
+    try:
+        inside = postgres.data.is_relative_to(home)
+        assert inside == (os.geteuid() != 0)
+        assert mode(home) == 0o700
+        ask(postgres, "create table kept ()")
+        postgres.stop()
+        assert ask(postgres.start(), "select count(*) from kept") == 0
+    finally:
+        postgres.kill()
+        if postgres.data.parent.name.startswith("postgres-"):
+            shutil.rmtree(postgres.data.parent)
 
 
 def test_a_half_made_data_directory_is_never_used(home: Path) -> None:

@@ -1,0 +1,144 @@
+"""The supervisor: order, the end of one is the end of all, and messages that lead on."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local import supervisor
+from local.children import command_of
+from local.supervisor import Console, Ended, Interrupted, Process, Stack
+from tests.conftest import eventually
+
+STAYS = """
+import signal, sys, time
+def end(*_):
+    with open(sys.argv[2], "a") as told:
+        print(sys.argv[1], file=told)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("is up", flush=True)
+signal.pause()
+"""
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('is up', flush=True); signal.pause()"
+
+
+@pytest.fixture
+def output() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def stack(output: io.StringIO) -> Iterator[Stack]:
+    stack = Stack(Console(output, colours=False))
+    yield stack
+    stack.ask_to_stop()
+    stack.ask_to_stop()
+    stack.stop()
+
+
+def start(stack: Stack, name: str, script: str, *arguments: str) -> Process:
+    command = [sys.executable, "-c", script, *arguments]
+    return stack.start(name, command, dict(os.environ), expect={"up": "^is up$"})
+
+
+def test_what_was_started_last_is_stopped_first(stack: Stack, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    for name in ("mailbox", "worker", "beat", "web"):
+        process = start(stack, name, STAYS, name, str(told))
+        assert stack.wait(lambda process=process: process.has_said("up"), 30)
+    stack.stop()
+    assert told.read_text().split() == ["web", "beat", "worker", "mailbox"]
+
+
+def test_the_end_of_one_is_told_with_its_code_and_its_last_lines(stack: Stack) -> None:
+    start(stack, "web", DEAF)
+    start(stack, "worker", "import sys; print('nobody saw this coming'); sys.exit('out of ideas')")
+    with pytest.raises(Ended) as ended:
+        stack.wait(lambda: False)
+    assert ended.value.process.name == "worker"
+    assert ended.value.code == 1
+    assert ended.value.process.last_lines() == ["nobody saw this coming", "out of ideas"]
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [("raise SystemExit(0)", 1), ("raise SystemExit(7)", 7), ("import os; os.kill(os.getpid(), 9)", 137)],
+)
+def test_the_code_of_an_end_is_never_zero(stack: Stack, script: str, code: int) -> None:
+    start(stack, "beat", script)
+    with pytest.raises(Ended) as ended:
+        stack.wait(lambda: False)
+    assert ended.value.code == code
+
+
+def test_a_process_that_does_not_listen_is_killed_with_its_children(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, output: io.StringIO
+) -> None:
+    monkeypatch.setattr(supervisor, "GRACE", 0.2)
+    child = (
+        f"import subprocess, sys; print('grandchild', subprocess.Popen([sys.executable, '-c', {DEAF!r}]).pid); {DEAF}"
+    )
+    process = start(stack, "worker", child)
+    assert stack.wait(lambda: "grandchild" in output.getvalue() and process.has_said("up"), 30)
+    grandchild = int(output.getvalue().split("grandchild")[1].split()[0])
+    stack.stop()
+    assert process.child.returncode == -signal.SIGKILL
+    assert eventually(lambda: not command_of(grandchild))
+
+
+def test_asked_twice_nobody_is_waited_for(stack: Stack) -> None:
+    process = start(stack, "worker", DEAF)
+    assert stack.wait(lambda: process.has_said("up"), 30)
+    stack.ask_to_stop()
+    with pytest.raises(Interrupted):
+        stack.wait(lambda: False)
+    stack.ask_to_stop()
+    stack.stop()
+    assert process.child.returncode == -signal.SIGKILL
+
+
+def test_a_task_of_the_stack_gives_its_exit_code_and_another_ones_end_interrupts_it(stack: Stack) -> None:
+    assert stack.run("demo", [sys.executable, "-c", "raise SystemExit(3)"], dict(os.environ)) == 3
+    start(stack, "web", "raise SystemExit(5)")
+    with pytest.raises(Ended) as ended:
+        stack.run("demo", [sys.executable, "-c", DEAF], dict(os.environ))
+    assert ended.value.process.name == "web"
+
+
+def test_each_line_carries_the_name_of_its_process(stack: Stack, output: io.StringIO) -> None:
+    assert stack.run("demo", [sys.executable, "-c", "print('été\\\\nend', end='')"], dict(os.environ)) == 0
+    assert output.getvalue().splitlines() == ["     demo | été", "     demo | end"]
+
+
+def test_colour_is_for_terminals_and_never_against_the_readers_wish(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def shown(terminal: io.StringIO) -> str:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        Console.of_this_process().line("web", "hello")
+        return terminal.getvalue()
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[" in shown(Terminal())
+    assert "\x1b[" not in shown(io.StringIO())
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in shown(Terminal())
+
+
+def test_a_reader_who_has_gone_does_not_stop_the_stack() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    console = Console(Gone(), colours=False)
+    console.line("web", "nobody reads this")
+    console.line("web", "nor this")
