@@ -102,8 +102,9 @@ def sentence(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text that was configured on several lines, on one: line ends become commas."""
-    return ", ".join(part.strip().rstrip(",") for part in text.splitlines() if part.strip())
+    """An address that was configured on several lines, on one, its postal code in one piece."""
+    joined = ", ".join(part.strip().rstrip(",") for part in text.splitlines() if part.strip())
+    return re.sub(r"\b([A-Z]\d[A-Z]) (\d[A-Z]\d)\b", rf"\1{NBSP}\2", joined)
 
 
 def _side(locale: str) -> int:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -31,7 +32,7 @@ TOTAL_TIMEOUT = 60.0
 _SECURITY: dict[str, Literal["starttls", "tls"] | None] = {"smtp": None, "smtps": "tls", "smtp+starttls": "starttls"}
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 
-# Replies that speak of us and the relay, never of this message: the setting is wrong, and mail waits until it is mended.
+# Replies about us and the relay, never about this message: a setting is wrong, and mail waits until it is mended.
 _ABOUT_SIGNING_IN = {530, 534, 535, 538}
 _ADDRESS = re.compile(r"[^\s<>\"',;:]+@[^\s<>\"',;]+")
 
@@ -122,7 +123,7 @@ class SmtpSender:
     step_timeout: float = STEP_TIMEOUT
     total_timeout: float = TOTAL_TIMEOUT
     host_name: str = "[127.0.0.1]"
-    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)  # None: whom the system trusts
 
     def send(self, message: EmailMessage, confirm: Callable[[], bool]) -> str:
         """Send one message in one connection. See Sender.send."""
@@ -144,7 +145,7 @@ class SmtpSender:
     def _dial(self) -> _Dialogue:
         try:
             if self.security == "tls":
-                return _TlsDialogue(self, context=self.tls)
+                return _TlsDialogue(self, context=self.tls or ssl.create_default_context())
             return _Dialogue(self)
         except (OSError, smtplib.SMTPException) as problem:
             raise NotYet(f"cannot reach the mail server: {_said(problem)}") from problem
@@ -154,7 +155,7 @@ class SmtpSender:
         try:
             relay.ehlo_or_helo_if_needed()
             if self.security == "starttls":
-                relay.starttls(context=self.tls)
+                relay.starttls(context=self.tls or ssl.create_default_context())
                 relay.ehlo_or_helo_if_needed()
             if self.user is not None:
                 relay.login(self.user, self.password)
@@ -222,7 +223,7 @@ def _hand_over(relay: _Dialogue, body: bytes) -> str:
         raise
     except Exception as problem:  # also a time limit of the task: the dot may have left
         raise OutcomeUnknown(f"no answer came after the message was sent: {_said(problem)}") from problem
-    if 200 <= code <= 299:
+    if code == 250:
         return f"{code} {_plain(said)}"
     if 400 <= code <= 599:
         _refuse("the message", code, said)
@@ -245,10 +246,13 @@ def _leave(relay: _Dialogue) -> None:
 
 
 def _only_address(message: EmailMessage, header: str) -> str:
-    addresses = getattr(message[header], "addresses", ())
+    addresses: tuple[Address, ...] = getattr(message[header], "addresses", ())
     if len(addresses) != 1:
         raise NeedsAttention(f"an e-mail has {len(addresses)} addresses in {header}; it must have exactly one")
-    return str(addresses[0].addr_spec)
+    address = str(addresses[0].addr_spec)
+    if not address.isascii():
+        raise NeedsAttention(f"the address in {header} of an e-mail is not in ASCII; relays would refuse it")
+    return address
 
 
 def _said(problem: BaseException) -> str:
@@ -305,11 +309,9 @@ class ConsoleSender:
         text = message.get_body(("plain",))
         attached = ", ".join(str(part.get_filename()) for part in message.iter_attachments()) or "nothing"
         print(
-            *(f"{name}: {message[name]}" for name in ("From", "To", "Subject")),
-            f"Attached: {attached}",
-            "",
+            f"From: {message['From']}\nTo: {message['To']}\nSubject: {message['Subject']}\nAttached: {attached}",
             text.get_content() if text else "",
-            sep="\n",
+            sep="\n\n",
             file=self.stream or sys.stdout,
             flush=True,
         )
