@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from psycopg.errors import UndefinedTable
 
 from webhooks.store import Store, Unavailable
 from worker.doorbell import Doorbell
@@ -39,17 +40,17 @@ def head_of(versions: Path = _VERSIONS) -> frozenset[str]:
 
 def readiness(store: Store, doorbell: Doorbell, head: frozenset[str]) -> tuple[Mapping[str, Any], bool]:
     """What /readyz shows, and whether events can be taken. A broker that is away only slows the workers."""
+    not_at_head = {"status": "unavailable", "database": "ok", "migrations": "not at head: quittance db upgrade"}
     try:
         row = store.ask(STATE)
     except Unavailable as reason:
+        if isinstance(reason.__cause__, UndefinedTable):
+            return not_at_head, False
         log.warning("not ready: the database cannot be asked", reason=str(reason))
-        return {
-            "status": "unavailable",
-            "database": "cannot be asked, or has no tables yet: quittance db upgrade",
-        }, False
+        return {"status": "unavailable", "database": "cannot be asked"}, False
     versions, oldest = row or ((), None)
     if frozenset(versions) != head:
-        return {"status": "unavailable", "database": "ok", "migrations": "not at head: quittance db upgrade"}, False
+        return not_at_head, False
     ringing = not doorbell.broken and doorbell.reachable()
     return {
         "status": "ready" if ringing else "degraded",

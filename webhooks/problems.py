@@ -44,7 +44,7 @@ def answer_http(error: HTTPException) -> Response:
     details = {
         400: "The request was cut off before its end: send it again.",
         404: "There is POST /webhooks/chargebee, GET /healthz and GET /readyz: check the URL entered in Chargebee.",
-        405: "Events are sent with POST.",
+        405: "Send events with POST /webhooks/chargebee.",
         413: "An event has at most 1 MiB.",
     }
     status = error.code or 503

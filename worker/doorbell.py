@@ -8,6 +8,7 @@ thread only: the receiver stays small.
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.thread  # noqa: F401 (redis imports it, which is refused once the interpreter is ending)
 import logging
 import os
 import socket
