@@ -28,6 +28,7 @@ from local.children import Server
 from local.postgres import Postgres
 from local.valkey import Valkey
 from models.session import engine_for
+from tests.builders import Quittance
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
@@ -110,6 +111,14 @@ def session(engine: Engine) -> Iterator[Session]:
 
 
 @pytest.fixture
+def quittance(db_url: str, tmp_path: Path) -> Iterator[Quittance]:
+    """The system in one process, without an API."""
+    quittance = Quittance(db_url, tmp_path)
+    yield quittance
+    quittance.close()
+
+
+@pytest.fixture
 def broker_url() -> str:
     return os.environ["TEST_REDIS_URL"]
 
@@ -124,7 +133,7 @@ def key_prefix() -> str:
 def start(
     db_url: str, broker_url: str, key_prefix: str, tmp_path: Path
 ) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Start `python -m ...` as a process group of its own; killed at the end. Its output goes to tmp_path/<name>.log."""
+    """Start `python -m ...` as a process group of its own; killed at the end. Its output: tmp_path/<name>.log."""
     running: list[subprocess.Popen[bytes]] = []
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith("QUITTANCE_")},
