@@ -214,8 +214,9 @@ class Stack:
 class Plan:
     """What to start, from what the developer chose and what is free."""
 
-    def __init__(self, home: Path, console: Console) -> None:
+    def __init__(self, home: Path, console: Console, *, demo: bool) -> None:
         self.home = home
+        self.demo = demo
         self.stack = Stack(console)
         self.chosen = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
         self.made: dict[str, str] = {}  # the settings that we add
@@ -242,15 +243,25 @@ class Plan:
             self.made["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
         self._servers()
         self._mailbox()
-        self._chargebee(port)
+        if self.demo:
+            self._chargebee()
         self._migrate()
         worker = self._processes(port)
         self._wait_until_ready(port, worker)
+        self._name_links(port)
         self._write_down()
 
-    def play(self) -> int:
-        """The demo; its exit code."""
-        return self.stack.run("demo", _python("local.demo", "--port", self.made["PORT"]), self.settings)
+    def play(self, *, stay: bool) -> int:
+        """Play the demo; the exit code. With `stay` it goes on serving the make-believe Chargebee afterwards."""
+        command = _python("local.demo", "--port", self.made["PORT"])
+        if not stay:
+            return self.stack.run("demo", command, self.settings)
+        demo = self.stack.start("demo", [*command, "--stay"], self.settings, expect={"played": "demo played"})
+        self.stack.wait(lambda: demo.has_said("played") or demo.child.poll() is not None, but=demo)
+        if demo.child.poll() is None:
+            return 0
+        self.stack.processes.remove(demo)
+        return demo.child.returncode or 1
 
     def _port(self) -> int:
         """The receiver's port: the one asked for, else 8000, else any."""
@@ -287,10 +298,10 @@ class Plan:
         )
         self.made["MAIL_URL"] = f"smtp://127.0.0.1:{port}"
 
-    def _chargebee(self, port: int) -> None:
-        """The make-believe Chargebee, unless a real site is named."""
-        if environment.is_given(self.chosen, "CHARGEBEE_SITE", "CHARGEBEE_API_KEY", "CHARGEBEE_API_URL"):
-            return
+    def _chargebee(self) -> None:
+        """Name the make-believe Chargebee that the demo will serve, unless a real site is named."""
+        if not environment.is_given(self.chosen, "CHARGEBEE_SITE", "CHARGEBEE_API_KEY", "CHARGEBEE_API_URL"):
+            self.made |= environment.simulated_site(self.home, f"http://127.0.0.1:{children.free_port()}")
 
     def _migrate(self) -> None:
         command = _python("alembic", "-c", "migrations/alembic.ini", "upgrade", "head")
@@ -298,7 +309,7 @@ class Plan:
             raise LocalError("the database could not be brought up to date; the lines above say why")
 
     def _processes(self, port: int) -> Process:
-        celery = ["celery", "-A", "worker.app"]
+        celery = ["celery", "--quiet", "-A", "worker.app"]
         worker = self.stack.start(
             "worker",
             _python(*celery, "worker", "-l", "INFO", "-c", "2", "--without-mingle", "--without-gossip"),
@@ -314,13 +325,24 @@ class Plan:
 
     def _wait_until_ready(self, port: int, worker: Process) -> None:
         waits: dict[str, Callable[[], bool]] = {
-            "the receiver": lambda: _answers(f"http://127.0.0.1:{port}/healthz"),
-            "the receiver's database and broker": lambda: _answers(f"http://127.0.0.1:{port}/readyz"),
+            "the receiver (/healthz)": lambda: _answers(f"http://127.0.0.1:{port}/healthz"),
+            "what the receiver stands on (/readyz)": lambda: _answers(f"http://127.0.0.1:{port}/readyz"),
             "the worker": lambda: worker.has_said("ready"),
         }
         for what, ready in waits.items():
             if not self.stack.wait(ready, PATIENCE):
                 raise LocalError(f"{what} did not become ready within {PATIENCE:.0f} s; the lines above may say why")
+
+    def _name_links(self, port: int) -> None:
+        receiver = f"http://127.0.0.1:{port}"
+        self.links["receiver"] = f"{receiver}/webhooks/chargebee"
+        if "WEBHOOK_CREDENTIALS" in self.made:
+            self.links["its user and password"] = f"chargebee, and the text of {self.home / 'webhook.password'}"
+        self.links["health, metrics"] = f"{receiver}/readyz {receiver}/metrics"
+        if "MAIL_URL" in self.made:
+            self.links["mail"] = str(self.home / "mail")
+        if self.demo and "CHARGEBEE_API_URL" in self.made:
+            self.links["make-believe Chargebee"] = self.made["CHARGEBEE_API_URL"]
 
     def _write_down(self) -> None:
         """Tell `./dev cli`, and whoever wants to look, how to reach what runs."""
@@ -335,7 +357,7 @@ class Plan:
 
 def run(home: Path, *, once: bool, demo: bool, console: Console) -> int:
     """Bring the stack up, play the demo, and stay until Ctrl-C or the end of a process; the exit code."""
-    plan = Plan(home, console)
+    plan = Plan(home, console, demo=demo)
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, plan.stack.ask_to_stop)
     code = 0
@@ -345,7 +367,7 @@ def run(home: Path, *, once: bool, demo: bool, console: Console) -> int:
         console.say(f"\nReady after {time.monotonic() - start:.1f} s.")
         _show(plan.links, console)
         if demo:
-            code = plan.play()
+            code = plan.play(stay=not once)
             console.say("\nThe demo has been played." if code == 0 else f"\nThe demo failed (exit code {code}).")
         if not once:
             _show(plan.links, console)

@@ -113,7 +113,8 @@ def test_a_task_of_the_stack_gives_its_exit_code_and_another_ones_end_interrupts
 
 
 def test_each_line_carries_the_name_of_its_process(stack: Stack, output: io.StringIO) -> None:
-    assert stack.run("demo", [sys.executable, "-c", "print('été\\\\nend', end='')"], dict(os.environ)) == 0
+    two_lines = "print('été'); print('end', end='')"
+    assert stack.run("demo", [sys.executable, "-X", "utf8", "-c", two_lines], dict(os.environ)) == 0
     assert output.getvalue().splitlines() == ["     demo | été", "     demo | end"]
 
 
