@@ -290,13 +290,11 @@ class Plan:
     def _mailbox(self) -> None:
         if environment.is_given(self.chosen, "MAIL_URL"):
             return
-        port = children.free_port()
-        folder = self.home / "mail"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self.stack.start(
-            "mailbox", _python("local.mailbox", "--port", str(port), "--folder", str(folder)), self.settings
-        )
-        self.made["MAIL_URL"] = f"smtp://127.0.0.1:{port}"
+        smtp, pages, folder = children.free_port(), children.free_port(), self.home / "mail"
+        ports = ["--smtp-port", str(smtp), "--http-port", str(pages)]
+        self.stack.start("mailbox", _python("local.mailbox", *ports, "--dir", str(folder)), self.settings)
+        self.made["MAIL_URL"] = f"smtp://127.0.0.1:{smtp}"
+        self.links["mailbox"] = f"http://127.0.0.1:{pages}/"
 
     def _chargebee(self) -> None:
         """Name the make-believe Chargebee that the demo will serve, unless a real site is named."""
@@ -329,6 +327,8 @@ class Plan:
             "what the receiver stands on (/readyz)": lambda: _answers(f"http://127.0.0.1:{port}/readyz"),
             "the worker": lambda: worker.has_said("ready"),
         }
+        if "mailbox" in self.links:
+            waits["the mailbox"] = lambda: _answers(self.links["mailbox"])
         for what, ready in waits.items():
             if not self.stack.wait(ready, PATIENCE):
                 raise LocalError(f"{what} did not become ready within {PATIENCE:.0f} s; the lines above may say why")
@@ -339,8 +339,6 @@ class Plan:
         if "WEBHOOK_CREDENTIALS" in self.made:
             self.links["its user and password"] = f"chargebee, and the text of {self.home / 'webhook.password'}"
         self.links["health, metrics"] = f"{receiver}/readyz {receiver}/metrics"
-        if "MAIL_URL" in self.made:
-            self.links["mail"] = str(self.home / "mail")
         if self.demo and "CHARGEBEE_API_URL" in self.made:
             self.links["make-believe Chargebee"] = self.made["CHARGEBEE_API_URL"]
 
@@ -444,7 +442,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = problem.filename or home
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
             print(f"./dev run: no room left on the disk of {where}; make some, then start again", file=sys.stderr)
-        elif problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        elif problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR):
             print(
                 f"./dev run: cannot write {where} ({problem.strerror}); use a clone that belongs to you,"
                 " or --home FOLDER with a folder you can write",
