@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from .pricing import CURRENCY
 from .state import Body, Refused, State, WrongValue
@@ -152,11 +153,8 @@ class Customers(State):
 
     def _card_expires_at(self, card: Body) -> int:
         """The first second in which a card is no longer good: the month after the one printed on it."""
-        first = self.now.astimezone(self.zone).replace(
-            year=card["card"]["expiry_year"], month=card["card"]["expiry_month"], day=1, hour=0, minute=0, second=0,
-            microsecond=0, fold=0,
-        )
-        return seconds(add_months(first, 1, self.zone))
+        printed = datetime(card["card"]["expiry_year"], card["card"]["expiry_month"], 1, tzinfo=self.zone)
+        return seconds(add_months(printed, 1, self.zone))
 
     def _age_card(self, card_id: str, status: str) -> None:
         """What the clock does to a card: expiring a month before its end, then expired."""

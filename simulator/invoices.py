@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from .balances import OPEN, settle, status_when_open
 from .payments import Payments
-from .pricing import CURRENCY, TAXES, ItemPrice, tax_by_line
+from .pricing import CURRENCY, TAXES, ItemPrice, tax_by_line, tax_on
 from .state import Body, Refused
 from .terms import add_days, seconds
 
@@ -16,6 +16,16 @@ from .terms import add_days, seconds
 PENDING_FOR = timedelta(days=1)
 # An invoice to be paid by cheque or wire is given up by the site so long after its due date.
 GIVEN_UP_AFTER = timedelta(days=60)
+# What an invoice lists of other things; each list is there from the start, and empty.
+_LINKS = (
+    "line_item_discounts",
+    "linked_payments",
+    "applied_credits",
+    "adjustment_credit_notes",
+    "issued_credit_notes",
+    "linked_orders",
+    "dunning_attempts",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,99 +127,90 @@ class Invoices(Payments):
     def _draft_invoice(self, customer_id: str, lines: Sequence[Line], subscription: Body) -> Body:
         number = f"{self.invoice_prefix}{self.next_invoice_number}"
         self.next_invoice_number += 1
-        ids = [self._new_id("li_") for _ in lines]
-        amounts = [line.amount for line in lines]
-        shares = {tax.name: tax_by_line(amounts, tax) for tax in TAXES}
-        tax_total = sum(map(sum, shares.values()))
+        items, item_taxes = self._items(lines, subscription)
+        sub_total, tax = sum(line.amount for line in lines), sum(item["tax_amount"] for item in items)
         first = not any(body.get("subscription_id") == subscription["id"] for body in self.all("invoice"))
-        return self._make(
-            "invoice",
-            number,
-            {
-                "customer_id": customer_id,
+        invoice = {
+            "customer_id": customer_id,
+            "subscription_id": subscription["id"],
+            "recurring": True,
+            "status": "payment_due",
+            "price_type": "tax_exclusive",
+            "date": self._timestamp(),
+            "due_date": self._timestamp(),
+            "net_term_days": 0,
+            "po_number": subscription.get("po_number"),
+            "exchange_rate": 1.0,
+            "total": sub_total + tax,
+            "sub_total": sub_total,
+            "tax": tax,
+            "round_off_amount": 0,
+            "first_invoice": first,
+            "new_sales_amount": sub_total + tax if first else None,
+            "has_advance_charges": False,
+            "currency_code": CURRENCY,
+            "base_currency_code": CURRENCY,
+            "generated_at": self._timestamp(),
+            "is_gifted": False,
+            "term_finalized": True,
+            "channel": "web",
+            "line_items": items,
+            "line_item_taxes": item_taxes,
+            "taxes": [
+                {"name": tax.name, "amount": tax_on(sub_total, tax), "description": tax.description} for tax in TAXES
+            ],
+            "billing_address": dict(self.current("customer", customer_id).get("billing_address", {})),
+        }
+        nothing_yet: Body = {links: [] for links in _LINKS}
+        draft = self._make("invoice", number, {**invoice, **nothing_yet})
+        settle(draft, self._timestamp())
+        return draft
+
+    def _items(self, lines: Sequence[Line], subscription: Body) -> tuple[list[Body], list[Body]]:
+        """The lines of an invoice on the wire, and each one's share in each tax."""
+        amounts = [line.amount for line in lines]
+        shares = {tax: tax_by_line(amounts, tax) for tax in TAXES}
+        items, item_taxes = [], []
+        for place, line in enumerate(lines):
+            item = {
+                "id": self._new_id("li_"),
+                "date_from": line.start,
+                "date_to": line.end,
+                "unit_amount": line.amount if line.prorated else line.price.amount,
+                "quantity": 1 if line.prorated else line.quantity,
+                "amount": line.amount,
+                "pricing_model": line.price.pricing_model,
+                "is_taxed": True,
+                "tax_amount": sum(share[place] for share in shares.values()),
+                "tax_rate": float(sum(tax.rate for tax in TAXES)),
+                "object": "line_item",
                 "subscription_id": subscription["id"],
-                "recurring": True,
-                "status": "payment_due",
-                "price_type": "tax_exclusive",
-                "date": self._timestamp(),
-                "due_date": self._timestamp(),
-                "net_term_days": 0,
-                "po_number": subscription.get("po_number"),
-                "exchange_rate": 1.0,
-                "total": sum(amounts) + tax_total,
-                "sub_total": sum(amounts),
-                "tax": tax_total,
-                "amount_paid": 0,
-                "amount_adjusted": 0,
-                "write_off_amount": 0,
-                "credits_applied": 0,
-                "amount_due": sum(amounts) + tax_total,
-                "amount_to_collect": sum(amounts) + tax_total,
-                "round_off_amount": 0,
-                "first_invoice": first,
-                "new_sales_amount": sum(amounts) + tax_total if first else None,
-                "has_advance_charges": False,
-                "currency_code": CURRENCY,
-                "base_currency_code": CURRENCY,
-                "generated_at": self._timestamp(),
-                "is_gifted": False,
-                "term_finalized": True,
-                "channel": "web",
-                "line_items": [
-                    {
-                        "id": id,
-                        "date_from": line.start,
-                        "date_to": line.end,
-                        "unit_amount": line.amount if line.prorated else line.price.amount,
-                        "quantity": 1 if line.prorated else line.quantity,
-                        "amount": line.amount,
-                        "pricing_model": line.price.pricing_model,
-                        "is_taxed": True,
-                        "tax_amount": sum(share[place] for share in shares.values()),
-                        "tax_rate": float(sum(tax.rate for tax in TAXES)),
-                        "object": "line_item",
-                        "subscription_id": subscription["id"],
-                        "customer_id": customer_id,
-                        "description": line.price.name + (" - frais au prorata" if line.prorated else ""),
-                        "entity_type": f"{line.price.item_type}_item_price",
-                        "entity_id": line.price.id,
-                        "metered": False,
-                        "discount_amount": 0,
-                        "item_level_discount_amount": 0,
-                    }
-                    for place, (id, line) in enumerate(zip(ids, lines, strict=True))
-                ],
-                "line_item_taxes": [
-                    {
-                        "line_item_id": id,
-                        "tax_name": tax.name,
-                        "tax_rate": float(tax.rate),
-                        "tax_juris_type": tax.jurisdiction_type,
-                        "tax_juris_name": tax.jurisdiction_name,
-                        "tax_juris_code": tax.jurisdiction_code,
-                        "taxable_amount": line.amount,
-                        "tax_amount": shares[tax.name][place],
-                        "is_partial_tax_applied": False,
-                        "is_non_compliance_tax": False,
-                        "object": "line_item_tax",
-                    }
-                    for place, (id, line) in enumerate(zip(ids, lines, strict=True))
-                    for tax in TAXES
-                ],
-                "taxes": [
-                    {"name": tax.name, "amount": sum(shares[tax.name]), "description": tax.description}
-                    for tax in TAXES
-                ],
-                "line_item_discounts": [],
-                "linked_payments": [],
-                "applied_credits": [],
-                "adjustment_credit_notes": [],
-                "issued_credit_notes": [],
-                "linked_orders": [],
-                "dunning_attempts": [],
-                "billing_address": dict(self.current("customer", customer_id).get("billing_address", {})),
-            },
-        )
+                "customer_id": subscription["customer_id"],
+                "description": line.price.name + (" - frais au prorata" if line.prorated else ""),
+                "entity_type": f"{line.price.item_type}_item_price",
+                "entity_id": line.price.id,
+                "metered": False,
+                "discount_amount": 0,
+                "item_level_discount_amount": 0,
+            }
+            items.append(item)
+            item_taxes += [
+                {
+                    "line_item_id": item["id"],
+                    "tax_name": tax.name,
+                    "tax_rate": float(tax.rate),
+                    "tax_juris_type": tax.jurisdiction_type,
+                    "tax_juris_name": tax.jurisdiction_name,
+                    "tax_juris_code": tax.jurisdiction_code,
+                    "taxable_amount": line.amount,
+                    "tax_amount": share[place],
+                    "is_partial_tax_applied": False,
+                    "is_non_compliance_tax": False,
+                    "object": "line_item_tax",
+                }
+                for tax, share in shares.items()
+            ]
+        return items, item_taxes
 
     def _fall_due(self, invoice_id: str) -> None:
         """What the clock does to a posted invoice on its due date."""

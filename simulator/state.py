@@ -179,6 +179,8 @@ class State:
         changed = [key for key, draft in action.drafts.items() if self._differs(key, draft)]
         for key in changed:
             self._stamp(key, action.drafts[key])
+        if not changed:
+            return  # nothing happened, and of nothing no event tells
         subjects = {key for _, key in action.told}
         for key in changed:
             if key not in subjects:

@@ -178,9 +178,7 @@ STORY = (
         "Société Test1234 buys one monthly seat and pays by card",
         _on("2021-01-04 09:30:00"),
         _buy_a_seat,
-        Consequences(
-            seats={TEST1234_SEATS: 1}, owed={}, paid={"F-10391": 6784}, mails=(Mail("invoice", "F-10391"),)
-        ),
+        Consequences(seats={TEST1234_SEATS: 1}, owed={}, paid={"F-10391": 6784}, mails=(Mail("invoice", "F-10391"),)),
     ),
     Step(
         "annual",

@@ -1,0 +1,168 @@
+"""Random histories: whatever happened, the books balance and every change was told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator import Site, history
+
+SEEDS = st.integers(0, 10**6)
+
+
+def snapshots_in(event: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for value in event["content"].values():
+        found += value if isinstance(value, list) else [value]
+    return found
+
+
+def every_version(site: Site, kind: str) -> list[dict[str, Any]]:
+    return [body for (found, _), bodies in site.versions.items() if found == kind for body in bodies]
+
+
+@given(SEEDS)
+@settings(max_examples=60, deadline=None)
+def test_every_invoice_balances_at_every_moment(seed: int) -> None:
+    for body in every_version(history(seed), "invoice"):
+        parts = ("amount_paid", "amount_adjusted", "write_off_amount", "credits_applied", "amount_due")
+        assert body["total"] == sum(body[part] for part in parts)
+        assert all(body[part] >= 0 for part in parts)
+        assert body["total"] == body["sub_total"] + sum(tax["amount"] for tax in body["taxes"])
+        assert body["sub_total"] == sum(line["amount"] for line in body["line_items"])
+        assert (body["status"] == "paid") <= (body["amount_due"] == 0)
+        assert (body["amount_due"] == 0) <= (body["status"] in ("paid", "voided"))
+        assert (body["status"] == "paid") == ("paid_at" in body)
+
+
+@given(SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_money_is_where_the_invoices_and_the_customers_say_it_is(seed: int) -> None:
+    site = history(seed)
+    paid: Counter[str] = Counter()
+    unused: Counter[str] = Counter()
+    for payment in site.find("transaction", type="payment", status="success"):
+        applied = sum(link["applied_amount"] for link in payment["linked_invoices"])
+        assert payment["amount"] == applied + payment["amount_unused"]
+        unused[payment["customer_id"]] += payment["amount_unused"]
+        for link in payment["linked_invoices"]:
+            paid[link["invoice_id"]] += link["applied_amount"]
+    assert +paid == +Counter({body["id"]: body["amount_paid"] for body in site.all("invoice")})
+    for customer in site.all("customer"):
+        assert customer["excess_payments"] == unused[customer["id"]]
+        credits = site.find("credit_note", customer_id=customer["id"])
+        assert customer["refundable_credits"] == sum(note["amount_available"] for note in credits)
+    for note in site.all("credit_note"):
+        assert note["total"] == note["amount_allocated"] + note["amount_refunded"] + note["amount_available"]
+        assert note["total"] == note["sub_total"] + sum(tax["amount"] for tax in note["taxes"])
+
+
+@given(SEEDS)
+@settings(max_examples=30, deadline=None)
+def test_versions_of_an_object_rise_strictly_and_its_updated_at_follows(seed: int) -> None:
+    site = history(seed)
+    for bodies in site.versions.values():
+        versions = [body["resource_version"] for body in bodies]
+        assert versions == sorted(set(versions))
+        assert all(body["updated_at"] == body["resource_version"] // 1000 for body in bodies)
+        assert all(version % 1000 for version in versions)
+
+
+@given(SEEDS, st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_the_last_state_of_every_object_was_told_by_an_event(seed: int, stale: bool) -> None:
+    site = history(seed, stale=stale)
+    told = {(body["object"], body["id"], body["resource_version"]) for e in site.events for body in snapshots_in(e)}
+    for kind, bodies in site.objects.items():
+        for id, body in bodies.items():
+            assert (kind, id, body["resource_version"]) in told
+
+
+@given(SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_every_single_version_of_an_object_was_told(seed: int) -> None:
+    site = history(seed, stale=True)
+    told = {(body["object"], body["id"], body["resource_version"]) for e in site.events for body in snapshots_in(e)}
+    made = {(kind, id, body["resource_version"]) for (kind, id), bodies in site.versions.items() for body in bodies}
+    assert made <= told
+
+
+def test_stale_events_carry_what_is_beside_their_object_up_to_three_versions_behind() -> None:
+    behind: Counter[int] = Counter()
+    for seed in range(10):
+        site, stale = history(seed), history(seed, stale=True)
+        assert site.objects == stale.objects
+        for event, late in zip(site.events, stale.events, strict=True):
+            (subject, *current), (same_subject, *carried) = snapshots_in(event), snapshots_in(late)
+            assert (event["id"], event["event_type"], subject) == (late["id"], late["event_type"], same_subject)
+            for newest, body in zip(current, carried, strict=True):
+                versions = site.versions[body["object"], body["id"]]
+                behind[versions.index(newest) - versions.index(body)] += 1
+    assert set(behind) == {0, 1, 2, 3}
+
+
+def test_without_staleness_an_event_is_never_behind() -> None:
+    site = history(3)
+    for event in site.events:
+        for body in snapshots_in(event):
+            newer = [
+                other
+                for other in site.versions[body["object"], body["id"]]
+                if other["resource_version"] > body["resource_version"] and other["updated_at"] < event["occurred_at"]
+            ]
+            assert newer == []
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(stale: bool) -> None:
+    assert history(11, stale=stale).dump() == history(11, stale=stale).dump()
+    assert history(11, stale=stale).dump() != history(12, stale=stale).dump()
+
+
+def test_events_keep_what_they_said_while_the_site_goes_on() -> None:
+    site = history(5)
+    before = site.dump()
+    said = len(site.events)
+    copies = [str(event) for event in site.events]
+    for _ in range(3):
+        site.advance(days=40)
+    assert site.dump() != before
+    assert [str(event) for event in site.events[:said]] == copies
+
+
+def test_event_ids_are_unique_and_times_never_run_back() -> None:
+    site = history(8, customers=5, actions=80)
+    ids = [event["id"] for event in site.events]
+    assert len(ids) == len(set(ids))
+    assert [e["occurred_at"] for e in site.events] == sorted(e["occurred_at"] for e in site.events)
+
+
+def test_nothing_on_the_wire_is_null() -> None:
+    def nulls(value: Any) -> bool:
+        if isinstance(value, dict):
+            return any(nulls(part) for part in value.values())
+        return any(nulls(part) for part in value) if isinstance(value, list) else value is None
+
+    for seed in range(12):
+        assert [event for event in history(seed).events if nulls(event)] == []
+
+
+def test_what_happens_in_histories_covers_what_can_happen() -> None:
+    sites = [history(seed) for seed in range(60)]
+    types = {event["event_type"] for site in sites for event in site.events}
+    assert {
+        "customer_changed", "payment_source_added", "payment_source_deleted", "payment_source_expiring",
+        "subscription_created", "subscription_started", "subscription_activated", "subscription_changed",
+        "subscription_changes_scheduled", "subscription_renewed", "subscription_cancellation_scheduled",
+        "subscription_scheduled_cancellation_removed", "subscription_cancelled", "subscription_reactivated",
+        "subscription_paused", "subscription_resumed", "subscription_moved_in", "subscription_moved_out",
+        "subscription_deleted", "pending_invoice_created", "invoice_generated", "invoice_updated", "invoice_deleted",
+        "payment_succeeded", "payment_failed", "payment_refunded", "transaction_created", "transaction_updated",
+        "transaction_deleted", "credit_note_created", "credit_note_updated",
+    } <= types  # fmt: skip
+    statuses = {body["status"] for site in sites for body in every_version(site, "invoice")}
+    assert statuses == {"pending", "posted", "payment_due", "not_paid", "paid", "voided"}
