@@ -21,6 +21,7 @@ from .render import Rendered
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _DOMAIN = re.compile(r"(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+_MESSAGE_ID = re.compile(r"<[!-~]+@[!-~]+>")
 _UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -65,7 +66,7 @@ def build(
         made["Reply-To"] = _address("reply-to", reply_to)
     made["Subject"] = _header("Subject", rendered.subject)
     made["Date"] = format_datetime((sent_at or dt.datetime.now(dt.UTC)).astimezone(dt.UTC))
-    made["Message-ID"] = _header("Message-ID", message_id)
+    made["Message-ID"] = _checked_message_id(message_id)
     made["Auto-Submitted"] = "auto-generated"
     made["X-Entity-Ref-ID"] = _header("X-Entity-Ref-ID", key)
     made.set_content(rendered.text, cte="quoted-printable")
@@ -90,12 +91,20 @@ def _header(name: str, text: str) -> str:
     return plain
 
 
-def _sender(sender: str, name: str | None) -> Address:
+def _checked_message_id(text: str) -> str:
+    if not _MESSAGE_ID.fullmatch(text) or "=?" in text:
+        raise NeedsAttention("the Message-ID of an e-mail is not <text@domain> in ASCII; correct MAIL_DOMAIN")
+    return text
+
+
+def _sender(sender: str, given_name: str | None) -> Address:
     own_name, addr_spec = parseaddr(sender)
-    return _address("sender", addr_spec, _header("From", own_name or name or ""))
+    address = _address("sender", addr_spec)
+    name = _header("From", own_name or given_name or "")
+    return Address(display_name=name, username=address.username, domain=address.domain)
 
 
-def _address(role: str, text: str, name: str = "") -> Address:
+def _address(role: str, text: str) -> Address:
     """Exactly one address. What is wrong with one that is refused is said without repeating it."""
     plain = text.strip()
     local, _, domain = plain.rpartition("@")
@@ -103,8 +112,7 @@ def _address(role: str, text: str, name: str = "") -> Address:
         domain = domain.encode("idna").decode("ascii")
         if _UNPRINTABLE.search(plain) or "=?" in plain or not local.isascii() or not _DOMAIN.fullmatch(domain):
             raise ValueError
-        made = Address(addr_spec=f"{local}@{domain}")
-        return Address(display_name=name, username=made.username, domain=made.domain)
+        return Address(addr_spec=f"{local}@{domain}")
     except (ValueError, IndexError, AttributeError, MessageError) as problem:
         raise NeedsAttention(
             f"the {role} of an e-mail is not one address that mail can be sent to; correct it where it is kept"

@@ -7,25 +7,22 @@ rights, and runs no script. Both servers listen on 127.0.0.1 only.
 from __future__ import annotations
 
 import argparse
-import logging
-import mimetypes
 import os
 import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP as SMTP_POLICY
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -84,8 +81,7 @@ class Mailbox:
             message = message_from_bytes((self.directory / name).read_bytes(), policy=SMTP_POLICY)
         except OSError:
             return None
-        assert isinstance(message, EmailMessage)
-        return message
+        return message if isinstance(message, EmailMessage) else None
 
     def arrived_at(self, name: str) -> datetime:
         return datetime.fromtimestamp((self.directory / name).stat().st_mtime, UTC)
@@ -97,21 +93,29 @@ class _Keeping:
     def __init__(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        content = envelope.content
-        name = self.mailbox.keep(content if isinstance(content, bytes) else (content or "").encode())
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        content = envelope.content or b""
+        try:
+            name = self.mailbox.keep(content if isinstance(content, bytes) else content.encode())
+        except OSError as problem:
+            return f"451 4.3.0 cannot keep mail: {problem.strerror}"
         return f"250 2.0.0 kept as {name}"
 
 
-class _Smtp(Controller):
-    def factory(self) -> SMTP:
-        return SMTP(self.handler, data_size_limit=LARGEST, hostname="mailbox.localhost", ident="mailbox")
+class PageServer(ThreadingHTTPServer):
+    """Serves the pages of one mailbox."""
+
+    daemon_threads = True
+
+    def __init__(self, mailbox: Mailbox, port: int) -> None:
+        self.mailbox = mailbox
+        super().__init__((HOST, port), _Pages)
 
 
 class _Pages(BaseHTTPRequestHandler):
     """The list at `/`, a message at `/m/NAME`, its HTML at `/m/NAME/html`, attachment N at `/m/NAME/N`, `/healthz`."""
 
-    server: _PageServer
+    server: PageServer
     server_version = "mailbox"
     sys_version = ""
 
@@ -128,11 +132,160 @@ class _Pages(BaseHTTPRequestHandler):
             case ["m", name, *rest] if (message := mailbox.read(name)) is not None:
                 match rest:
                     case []:
-                        return self._page(_text(message, "Subject") or "(no subject)", _one(name, message))
+                        return self._page(_text(message, "Subject") or "(no subject)", _one(mailbox, name, message))
                     case ["html"] if (html := message.get_body(("html",))) is not None:
                         return self._answer(200, "text/html; charset=utf-8", _words(html).encode(), _PART_POLICY)
                     case [number] if number.isdecimal():
                         attached = list(message.iter_attachments())
-                        if int(number) < len(attached):
-                            return self._attachment(attached[int(number)])
+                        if int(number[:4]) < len(attached):
+                            return self._attachment(attached[int(number[:4])])
         self._answer(404, "text/plain; charset=utf-8", b"There is no such message.\n")
+
+    def _page(self, title: str, body: str) -> None:
+        html = (
+            f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+            '<meta name="viewport" content="width=device-width,initial-scale=1">'
+            f"<style>{_STYLE}</style></head><body><main>{body}</main></body></html>"
+        )
+        self._answer(200, "text/html; charset=utf-8", html.encode("utf-8", "replace"), _PAGE_POLICY)
+
+    def _attachment(self, part: EmailMessage) -> None:
+        content = part.get_payload(decode=True)
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", part.get_filename() or "attachment")
+        self._answer(
+            200,
+            "application/octet-stream",
+            content if isinstance(content, bytes) else b"",
+            disposition=f'attachment; filename="{name}"',
+        )
+
+    def _answer(
+        self, status: int, kind: str, body: bytes, policy: str = "default-src 'none'", disposition: str = ""
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", policy)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Cache-Control", "no-store")
+        if disposition:
+            self.send_header("Content-Disposition", disposition)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing: a line for each look at the page would bury the stack's own."""
+
+
+def _list(mailbox: Mailbox) -> str:
+    rows = []
+    for name in mailbox.names():
+        if (message := mailbox.read(name)) is None:
+            continue
+        subject = escape(_text(message, "Subject") or "(no subject)")
+        rows.append(
+            f"<tr><td>{_time(mailbox, name)}</td><td>{escape(_text(message, 'To'))}</td>"
+            f'<td><a href="/m/{name}">{subject}</a></td></tr>'
+        )
+    if not rows:
+        return "<h1>Mailbox</h1><p>No mail yet. What the worker sends appears here.</p>"
+    heading = '<tr><th scope="col">Time (UTC)</th><th scope="col">To</th><th scope="col">Subject</th></tr>'
+    return f"<h1>Mailbox</h1><table>{heading}{''.join(rows)}</table>"
+
+
+def _one(mailbox: Mailbox, name: str, message: EmailMessage) -> str:
+    subject = escape(_text(message, "Subject") or "(no subject)")
+    headers = "".join(
+        f'<tr><th scope="row">{escape(header)}</th><td>{escape(_text(message, header))}</td></tr>'
+        for header in dict.fromkeys(message.keys())
+    )
+    shown = [
+        '<p><a href="/">All mail</a></p>',
+        f"<h1>{subject}</h1><p>{_time(mailbox, name)} UTC</p>",
+        f"<h2>Headers</h2><table>{headers}</table>",
+    ]
+    attached = [
+        f'<li><a href="/m/{name}/{number}">{escape(part.get_filename() or "attachment")}</a></li>'
+        for number, part in enumerate(message.iter_attachments())
+    ]
+    if attached:
+        shown.append(f"<h2>Attachments</h2><ul>{''.join(attached)}</ul>")
+    if (text := message.get_body(("plain",))) is not None:
+        shown.append(f"<h2>Text part</h2><pre>{escape(_words(text))}</pre>")
+    if message.get_body(("html",)) is not None:
+        shown.append(f'<h2>HTML part</h2><iframe sandbox title="HTML part" src="/m/{name}/html"></iframe>')
+    return "".join(shown)
+
+
+def _time(mailbox: Mailbox, name: str) -> str:
+    return f"{mailbox.arrived_at(name):%Y-%m-%d %H:%M:%S}"
+
+
+def _text(message: EmailMessage, header: str) -> str:
+    """A header as text, every value of it; what cannot be understood is shown as it came."""
+    try:
+        return ", ".join(str(value) for value in message.get_all(header, []))
+    except (ValueError, LookupError, IndexError, AttributeError):
+        return ", ".join(str(value) for name, value in message.raw_items() if name.lower() == header.lower())
+
+
+def _words(part: MIMEPart) -> str:
+    content = part.get_payload(decode=True)
+    words = content if isinstance(content, bytes) else b""
+    try:
+        return words.decode(part.get_content_charset() or "utf-8", "replace")
+    except LookupError:
+        return words.decode("utf-8", "replace")
+
+
+def _is_local(host: str) -> bool:
+    """Whether the page was asked for by a name of this machine: another name may be a stranger's that points here."""
+    return host.rpartition(":")[0] in (HOST, "localhost") or host in (HOST, "localhost")
+
+
+def serve(mailbox: Mailbox, smtp_port: int, http_port: int, stop: threading.Event) -> None:
+    """Take mail and show it until `stop` is set."""
+    smtp = Controller(
+        _Keeping(mailbox),
+        hostname=HOST,
+        port=smtp_port,
+        data_size_limit=LARGEST,
+        server_hostname="mailbox.localhost",
+        ident="mailbox",
+    )
+    with PageServer(mailbox, http_port) as pages:
+        thread = threading.Thread(target=pages.serve_forever, daemon=True)
+        thread.start()
+        try:
+            smtp.start()
+            try:
+                print(f"mail is kept in {mailbox.directory} and shown at http://{HOST}:{http_port}/", flush=True)
+                stop.wait()
+            finally:
+                smtp.stop()
+        finally:
+            pages.shutdown()
+            thread.join()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the mailbox until SIGTERM or SIGINT."""
+    options = argparse.ArgumentParser(prog="python -m local.mailbox", description=__doc__)
+    options.add_argument("--smtp-port", type=int, required=True, metavar="N", help="where mail comes in")
+    options.add_argument("--http-port", type=int, required=True, metavar="N", help="where mail is shown")
+    options.add_argument("--dir", type=Path, required=True, metavar="DIR", help="where mail is kept")
+    chosen = options.parse_args(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        serve(Mailbox(chosen.dir), chosen.smtp_port, chosen.http_port, stop)
+    except OSError as problem:
+        print(f"the mailbox cannot start: {problem.strerror or problem}; choose other ports", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
