@@ -90,7 +90,8 @@ EXPECTED: dict[str, Expected] = {
     # Hand-written and bare: no version, so the event's time stands in for it.
     "customer_deleted--2.json": Expected("applied"),
     "customer_deleted--3.json": Expected("applied"),
-    "customer_deleted.json": Expected("applied"),
+    # The customer, and under a plural name the one subscription that went with it: active with one seat, but deleted.
+    "customer_deleted.json": Expected("applied", seats={"3Nl7oGgQqGFprj9": 0}),
     "customer_moved_in.json": Expected("applied"),
     "customer_moved_out.json": Expected("applied"),
     # not_paid with 32400 due, but a tombstone: kept as deleted, asks for nothing.
@@ -244,7 +245,8 @@ CUSTOMERS: dict[str, Row] = {
 
 SUBSCRIPTIONS: dict[str, Row] = {
     # trial_end_reminder 1341690026000 < activated 1344368425000 < cancellation_* 1349120451000
-    # < scheduled_changes_removed 1362253265000 < payment_refunded 1362253266000 < pause_scheduled 1365018091000
+    # < customer_deleted 1359833508000 (a tombstone) < scheduled_changes_removed 1362253265000
+    # < payment_refunded 1362253266000 < pause_scheduled 1365018091000
     # < scheduled_resumption_removed 1366400510000 < resumed.
     "3Nl7oGgQqGFprj9": Row(1366832511000, False, {"status": "active", "plan_id": "no_trial", "cancelled_at": None}),
     # Five hand-written snapshots tie at 1234567890000 (a sixth is parked): the digest says which status stays.
