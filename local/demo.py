@@ -101,7 +101,7 @@ class Demo:
             self._set_clock(step.at)
             count = self._send()
             self._wait(step.consequences)
-            say(f"    {count} webhooks" + (": " if count else "") + _words(step.consequences, self._subjects(step)))
+            say(f"    {count} webhook{'' if count == 1 else 's'}" + _words(step.consequences, self._subjects(step)))
 
     def _lived_already(self) -> bool:
         new = [event["id"] for event in self.site.events[self.sent :]]

@@ -97,7 +97,7 @@ def _buy_a_seat(site: Site) -> None:
         email="marie@test1234.example",
         locale="fr_CA",
         address={"line1": "1234 rue Test", "line2": "bureau 001", "city": "Montréal", "zip": "H1H 1H1"},
-        contacts=[{"first_name": "Comptes fournisseurs", "email": "comptes@test1234.example", "label": "comptabilité"}],
+        contacts=[{"first_name": "Luc", "email": "comptes@test1234.example", "label": "comptabilité"}],
     )
     site.add_card(TEST1234, last4="4242")
     site.subscribe(TEST1234, MONTHLY.id, 1, id=TEST1234_SEATS)

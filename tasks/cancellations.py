@@ -14,7 +14,7 @@ from emails.contexts import Balance, CancellationRemovedContext, CancellationSch
 from models import Cancellation, Subscription
 from models.session import transaction
 
-from .mails import customer_of, overtaken, owed_by, send
+from .mails import customer_of, overtaken, owed_by, recipient_of, send
 from .outbox import Delivery, Outcome, queue_email
 from .registry import Change, delivers, derives
 from .world import World
@@ -115,6 +115,7 @@ def _tell_removed(world: World, subscription: Subscription, change: Change | Non
 def deliver_scheduled_mail(delivery: Delivery) -> Outcome:
     """Tell the customer when the subscription will end, if it still will."""
     customer = customer_of(delivery, delivery.row.customer_id)
+    reader = recipient_of(delivery, customer, kinds.cancellation_scheduled)
     with transaction(delivery.engine) as session:
         subscription = session.get_one(Subscription, delivery.row.object_id)
         row = (
@@ -126,35 +127,37 @@ def deliver_scheduled_mail(delivery: Delivery) -> Outcome:
             return overtaken("the cancellation was withdrawn, or has come")
         context = CancellationScheduledContext(
             effective_on=row.effective_on,
-            first_name=customer.first_name,
+            first_name=reader.first_name,
             company=customer.company,
             term_ended=row.reason == "term_ended",
             balances=_balances(delivery, subscription),
         )
-    return send(delivery, kinds.cancellation_scheduled, context, customer)
+    return send(delivery, kinds.cancellation_scheduled, context, customer, reader)
 
 
 @delivers("email", "cancellation_removed")
 def deliver_removed_mail(delivery: Delivery) -> Outcome:
     """Tell the customer that the subscription continues, if it does."""
     customer = customer_of(delivery, delivery.row.customer_id)
+    reader = recipient_of(delivery, customer, kinds.cancellation_removed)
     with transaction(delivery.engine) as session:
         subscription = session.get_one(Subscription, delivery.row.object_id)
         if subscription.cancelled_at is not None or subscription.deleted or subscription.status == "cancelled":
             return overtaken("the subscription ends after all")
         billed_at = subscription.next_billing_at
         context = CancellationRemovedContext(
-            first_name=customer.first_name,
+            first_name=reader.first_name,
             company=customer.company,
             next_billing_on=date_in(delivery.couriers.rules.zone, billed_at) if billed_at else None,
         )
-    return send(delivery, kinds.cancellation_removed, context, customer)
+    return send(delivery, kinds.cancellation_removed, context, customer, reader)
 
 
 @delivers("email", "cancelled")
 def deliver_cancelled_mail(delivery: Delivery) -> Outcome:
     """Tell the customer that the subscription has ended, if it still is."""
     customer = customer_of(delivery, delivery.row.customer_id)
+    reader = recipient_of(delivery, customer, kinds.cancelled)
     with transaction(delivery.engine) as session:
         subscription = session.get_one(Subscription, delivery.row.object_id)
         runs = select(Cancellation).where(Cancellation.subscription_id == subscription.id, Cancellation.state == "run")
@@ -163,13 +166,13 @@ def deliver_cancelled_mail(delivery: Delivery) -> Outcome:
             return overtaken("the subscription goes on")
         context = CancelledContext(
             effective_on=row.effective_on,
-            first_name=customer.first_name,
+            first_name=reader.first_name,
             company=customer.company,
             term_ended=row.reason == "term_ended",
             planned=subscription.cancel_scheduled_at is not None,
             balances=_balances(delivery, subscription),
         )
-    return send(delivery, kinds.cancelled, context, customer)
+    return send(delivery, kinds.cancelled, context, customer, reader)
 
 
 def _balances(delivery: Delivery, subscription: Subscription) -> tuple[Balance, ...]:

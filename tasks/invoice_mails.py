@@ -20,7 +20,7 @@ from models.session import transaction
 
 from .followups import collection_for
 from .inbox import take_in
-from .mails import customer_of, overtaken, send
+from .mails import Recipient, customer_of, overtaken, recipient_of, send
 from .outbox import Delivery, Outcome, queue_email
 from .registry import Change, delivers, derives
 from .world import Wanted, World
@@ -50,12 +50,13 @@ def deliver_invoice_mail(delivery: Delivery) -> Outcome:
         subscription = world.get(Subscription, live.subscription_id)
         paid_by = _newest_payment(world, live)
     customer = customer_of(delivery, live.customer_id)
+    reader = recipient_of(delivery, customer, kinds.invoice)
     document = invoice_document(live.id, live.snapshot)
     pdf = _pdf(delivery, live.id)
     context = _context(
-        delivery.couriers.rules.zone, live, variant, document, customer, subscription, paid_by, bool(pdf)
+        delivery.couriers.rules.zone, live, variant, document, customer, reader, subscription, paid_by, bool(pdf)
     )
-    return send(delivery, kinds.invoice, context, customer, attachment=pdf, number=live.id)
+    return send(delivery, kinds.invoice, context, customer, reader, attachment=pdf, number=live.id)
 
 
 def _variant(world: World, invoice: Invoice) -> Variant | None:
@@ -110,6 +111,7 @@ def _context(
     variant: Variant,
     document: InvoiceDocument,
     customer: Customer,
+    reader: Recipient,
     subscription: Subscription | None,
     paid_by: Transaction | None,
     attached: bool,
@@ -132,7 +134,7 @@ def _context(
         amount_paid=Money(invoice.amount_paid, currency),
         balance=Money(invoice.amount_due, currency),
         attached=attached,
-        first_name=customer.first_name,
+        first_name=reader.first_name,
         company=customer.company,
         due_on=_date(zone, invoice.due_at),
         paid_on=_date(zone, invoice.paid_at) if paid else None,
@@ -144,17 +146,31 @@ def _context(
 
 
 def _line(zone: str, line: DocumentLine) -> Line:
-    # A period ends at the instant the next one starts; its last day is the day before.
-    last = line.ends_at - timedelta(seconds=1) if line.ends_at and line.ends_at != line.starts_at else None
+    first, last = _period(zone, line.starts_at, line.ends_at)
     return Line(
         description=line.description,
         amount=line.amount,
         quantity=line.quantity,
         unit_price=line.unit_price,
         prorated=line.prorated,
-        starts_on=_date(zone, line.starts_at) if last else None,
-        ends_on=_date(zone, last),
+        starts_on=first,
+        ends_on=last,
     )
+
+
+def _period(zone: str, starts_at: datetime | None, ends_at: datetime | None) -> tuple[date | None, date | None]:
+    """The first and the last day that a line is for; nothing for what is charged once.
+
+    A period ends at the hour at which the next one starts, so that day is the next one's; or, on sites that bill by
+    the calendar, at the last second of its last day.
+    """
+    if starts_at is None or ends_at is None or ends_at <= starts_at:
+        return None, None
+    last = date_in(zone, ends_at)
+    if date_in(zone, ends_at + timedelta(seconds=1)) == last:
+        last -= timedelta(days=1)
+    first = date_in(zone, starts_at)
+    return first, max(first, last)
 
 
 def _date(zone: str, instant: datetime | None) -> date | None:

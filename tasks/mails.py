@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -22,6 +23,13 @@ from .inbox import take_in
 from .outbox import Delivery, Outcome
 from .world import OVERTAKEN
 
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    address: str
+    first_name: str | None
+
+
 _ASK_AFTER = 3  # attempts that wait for the event with the customer, before the API is asked
 
 
@@ -38,7 +46,7 @@ def customer_of(delivery: Delivery, customer_id: str | None) -> Customer:
     """
     with transaction(delivery.engine) as session:
         customer = session.get(Customer, customer_id) if customer_id else None
-        if customer is not None and _addresses(customer):
+        if customer is not None and _recipients(customer, "billing"):
             return customer
     gateway = delivery.couriers.gateway
     if customer_id and gateway and delivery.row.attempts >= _ASK_AFTER:
@@ -62,18 +70,16 @@ def send(
     kind: Kind[Context],
     context: Context,
     customer: Customer,
+    reader: Recipient,
     *,
     attachment: bytes | None = None,
     number: str | None = None,
 ) -> Outcome:
-    """Write and send the mail of this row to its recipient; the other recipients get rows of their own.
+    """Write and send the mail of this row.
 
     Raises:
         NotYet, NeedsAttention: it was certainly not accepted.
     """
-    recipient = _recipient(delivery, customer, kind)
-    if recipient is None:
-        raise NotYet(f"no e-mail address of customer {customer.id} is known yet")
     couriers, row = delivery.couriers, delivery.row
     locale = locale_for(delivery, customer)
     words = render(
@@ -92,7 +98,7 @@ def send(
         words,
         sender=couriers.mail_from,
         sender_name=couriers.merchant.name or None,
-        recipient=recipient,
+        recipient=reader.address,
         reply_to=(couriers.finance_reply_to or support) if kind.reply_to == "finance" else support,
         message_id=id,
         locale=locale,
@@ -122,31 +128,26 @@ def owed_by(session: Session, subscription_id: str) -> list[Invoice]:
     return list(session.scalars(open_.order_by(Invoice.issued_at, Invoice.id)))
 
 
-def _addresses(customer: Customer, *, audience: str = "billing") -> list[str]:
-    """Those who get it: the customer's own address and, for billing mail, the contacts that asked for it."""
-    contacts = [contact["email"] for contact in customer.contacts] if audience == "billing" else []
-    found = [address for address in (customer.email, *contacts) if address]
-    if not found:
-        found = [contact["email"] for contact in customer.contacts if contact["email"]][:1]
-    return list({address.casefold(): address for address in reversed(found)}.values())[::-1]
+def recipient_of(delivery: Delivery, customer: Customer, kind: Kind[Any]) -> Recipient:
+    """Whom this row is for. The first look finds all recipients, keeps one and writes a row for each other.
 
-
-def _recipient(delivery: Delivery, customer: Customer, kind: Kind[Any]) -> str | None:
-    """Whom this row is for. The first look finds all recipients, keeps one and writes a row for each other."""
-    row = delivery.row
+    Raises:
+        NotYet: no address is known, or the lease went to another worker.
+    """
+    row, found = delivery.row, _recipients(customer, kind.audience)
     if row.recipient:
-        return row.recipient
-    found = _addresses(customer, audience=kind.audience)
+        known = {each.address: each for each in found}
+        return known.get(row.recipient, Recipient(row.recipient, None))
     if not found:
-        return None
+        raise NotYet(f"no e-mail address of customer {customer.id} is known yet")
     first, *others = found
     with transaction(delivery.engine) as session:
         stored = session.get_one(OutboxRow, row.id, with_for_update=True)
         if stored.lease_token != row.lease_token:
             raise NotYet("the lease went to another worker")
-        stored.recipient = row.recipient = first
+        stored.recipient = row.recipient = first.address
         for other in others:
-            suffix = hashlib.sha256(other.casefold().encode()).hexdigest()[:12]
+            suffix = hashlib.sha256(other.address.casefold().encode()).hexdigest()[:12]
             copy = insert(OutboxRow).values(
                 key=f"{row.key}:{suffix}",
                 queue=row.queue,
@@ -156,7 +157,18 @@ def _recipient(delivery: Delivery, customer: Customer, kind: Kind[Any]) -> str |
                 customer_id=row.customer_id,
                 payload=row.payload,
                 event_id=row.event_id,
-                recipient=other,
+                recipient=other.address,
             )
             session.execute(copy.on_conflict_do_nothing(index_elements=["key"]))
     return first
+
+
+def _recipients(customer: Customer, audience: str) -> list[Recipient]:
+    """The customer's own address, and for billing mail the contacts that asked for it; each address once."""
+    own = [Recipient(customer.email, customer.first_name)] if customer.email else []
+    contacts = [Recipient(each["email"], each["first_name"]) for each in customer.contacts if each["email"]]
+    found = own + contacts if audience == "billing" else own or contacts[:1]
+    once: dict[str, Recipient] = {}
+    for each in found:
+        once.setdefault(each.address.casefold(), each)
+    return list(once.values())

@@ -6,6 +6,7 @@ what is worked on. Losing, doubling or delaying a message changes nothing but la
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from typing import Any
 
@@ -83,6 +84,9 @@ def _couriers() -> Couriers:
 @signals.setup_logging.connect
 def _set_up_logging(**_: Any) -> None:
     log.configure(settings)
+    # Messages come and go every few seconds and say nothing: what was done is logged where it is done.
+    for chatty in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 @signals.worker_process_init.connect
