@@ -297,8 +297,11 @@ class Plan:
         self.links["mailbox"] = f"http://127.0.0.1:{pages}/"
 
     def _chargebee(self) -> None:
-        """Name the make-believe Chargebee that the demo will serve, unless a real site is named."""
-        if not environment.is_given(self.chosen, "CHARGEBEE_SITE", "CHARGEBEE_API_KEY", "CHARGEBEE_API_URL"):
+        """Name the make-believe Chargebee that the demo will serve; where a real site is named, there is no demo."""
+        if environment.is_given(self.chosen, "CHARGEBEE_SITE", "CHARGEBEE_API_KEY", "CHARGEBEE_API_URL"):
+            self.demo = False
+            self.stack.console.say("No demo: CHARGEBEE_SITE names a site, and make-believe events do not belong there.")
+        else:
             self.made |= environment.simulated_site(self.home, f"http://127.0.0.1:{children.free_port()}")
 
     def _migrate(self) -> None:
@@ -339,7 +342,7 @@ class Plan:
         if "WEBHOOK_CREDENTIALS" in self.made:
             self.links["its user and password"] = f"chargebee, and the text of {self.home / 'webhook.password'}"
         self.links["health, metrics"] = f"{receiver}/readyz {receiver}/metrics"
-        if self.demo and "CHARGEBEE_API_URL" in self.made:
+        if "CHARGEBEE_API_URL" in self.made:
             self.links["make-believe Chargebee"] = self.made["CHARGEBEE_API_URL"]
 
     def _write_down(self) -> None:
@@ -364,7 +367,7 @@ def run(home: Path, *, once: bool, demo: bool, console: Console) -> int:
         plan.up()
         console.say(f"\nReady after {time.monotonic() - start:.1f} s.")
         _show(plan.links, console)
-        if demo:
+        if plan.demo:
             code = plan.play(stay=not once)
             console.say("\nThe demo has been played." if code == 0 else f"\nThe demo failed (exit code {code}).")
         if not once:
