@@ -190,13 +190,9 @@ class Gateway:
         what = f"the PDF of invoice {id}"
         _check_id(what, id)
 
-        def ask(sdk: Chargebee) -> str:
-            link = sdk.Invoice.pdf(id, {"disposition_type": "attachment"}).download.download_url
-            if not isinstance(link, str):
-                raise TypeError("the answer holds no download_url")
-            return link
-
-        link = self._call(what, ask)
+        link = self._call(
+            what, lambda sdk: sdk.Invoice.pdf(id, {"disposition_type": "attachment"}).download.download_url
+        )
         with self._told_in_our_words(what):
             return fetch_pdf(
                 link,

@@ -202,17 +202,14 @@ def _read(
         pool.stream("GET", url, headers=headers) as response,
     ):
         _check_status(what, place, response.status)
-        length = {name.lower(): value for name, value in response.headers}.get(b"content-length", b"")
-        too_big = ProviderRefused(
-            f"{what}: it is bigger than {max_bytes} bytes; send it by hand, or raise PDF_MAX_BYTES", code="pdf_too_big"
-        )
-        if length.isdigit() and int(length) > max_bytes:
-            raise too_big
         body = bytearray()
         for chunk in response.iter_stream():
             body += chunk
             if len(body) > max_bytes:
-                raise too_big
+                raise ProviderRefused(
+                    f"{what}: it is bigger than {max_bytes} bytes; send it by hand, or raise PDF_MAX_BYTES",
+                    code="pdf_too_big",
+                )
             if not body.startswith(b"%PDF-"[: len(body)]):
                 break
     if not body.startswith(b"%PDF-"):
