@@ -27,12 +27,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+import psycopg
 from dotenv import dotenv_values
 
 from local import children, environment
 from local.children import LocalError, Server
 from local.postgres import Postgres
 from local.valkey import Valkey
+from webhooks.health import head_of
+from worker.settings import Settings, SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
 DATABASE = "quittance"
@@ -305,8 +308,12 @@ class Plan:
             self.made |= environment.simulated_site(self.home, f"http://127.0.0.1:{children.free_port()}")
 
     def _migrate(self) -> None:
+        """Bring the database up to date; Alembic, which is slow to load, is left alone when it is."""
+        url = Settings.read(self.chosen | self.made).database_url
+        if _is_at_head(url):
+            return
         command = _python("alembic", "-c", "migrations/alembic.ini", "upgrade", "head")
-        if self.stack.run("migrate", command, self.settings):
+        if self.stack.run("migrate", command, self.settings | {"DATABASE_URL": url}):
             raise LocalError("the database could not be brought up to date; the lines above say why")
 
     def _processes(self, port: int) -> Process:
@@ -399,6 +406,17 @@ def _python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
+def _is_at_head(database_url: str) -> bool:
+    try:
+        with psycopg.connect(database_url, connect_timeout=5) as connection:
+            rows = connection.execute("select version_num from alembic_version").fetchall()
+    except psycopg.errors.UndefinedTable:
+        return False
+    except psycopg.OperationalError as problem:
+        raise LocalError(f"the database of DATABASE_URL cannot be reached: {problem}") from None
+    return {version for (version,) in rows} == head_of()
+
+
 def _answers(url: str) -> bool:
     try:
         with _DIRECT.open(url, timeout=5) as answer:
@@ -439,7 +457,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _alone(home):
             return run(home, once=asked.once, demo=not asked.no_demo, console=Console.of_this_process())
-    except LocalError as problem:
+    except (LocalError, SettingsError) as problem:
         print(f"./dev run: {problem}", file=sys.stderr)
     except OSError as problem:
         where = problem.filename or home

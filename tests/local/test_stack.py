@@ -120,6 +120,22 @@ def test_a_taken_port_is_named_before_anything_starts(home: Path, run: Start) ->
     assert not (home / "postgres").exists()
 
 
+def test_settings_that_are_wrong_are_named_all_at_once(home: Path, run: Start, db_url: str, broker_url: str) -> None:
+    supervisor = run(DATABASE_URL=db_url, REDIS_URL=broker_url, SITE_TIMEZONE="Nowhere", MAIL_URL="carrier pigeon")
+    said, _ = supervisor.communicate(timeout=30)
+    assert supervisor.returncode == 1
+    assert "SITE_TIMEZONE" in said
+    assert "MAIL_URL" in said
+
+
+def test_a_database_that_cannot_be_reached_is_named(home: Path, run: Start, broker_url: str) -> None:
+    nowhere = f"postgresql://nobody:secret@127.0.0.1:{free_port()}/none"
+    supervisor = run(DATABASE_URL=nowhere, REDIS_URL=broker_url, MAIL_URL="null:")
+    said, _ = supervisor.communicate(timeout=30)
+    assert supervisor.returncode == 1
+    assert "the database of DATABASE_URL cannot be reached" in said
+
+
 def test_production_is_refused(home: Path, run: Start) -> None:
     supervisor = run(QUITTANCE_ENV="production")
     said, _ = supervisor.communicate(timeout=30)
