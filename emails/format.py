@@ -101,6 +101,11 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def unbroken(text: str) -> str:
+    """The text with its spaces made such that no line ends there."""
+    return text.replace(" ", NBSP)
+
+
 def one_line(text: str) -> str:
     """An address that was configured on several lines, on one, its postal code in one piece."""
     joined = ", ".join(part.strip().rstrip(",") for part in text.splitlines() if part.strip())

@@ -111,6 +111,7 @@ def _environment(locale: str, template_dir: str | None) -> Environment:
     made.filters |= {
         "one_line": format.one_line,
         "sentence": format.sentence,
+        "unbroken": format.unbroken,
         "card_brand": format.card_brand,
         "minus": _minus,
     }

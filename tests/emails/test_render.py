@@ -269,7 +269,7 @@ def test_a_part_payment_leads_to_the_balance() -> None:
         (PaidWith(method="card", brand="visa"), "par Visa"),
         (PaidWith(method="card"), "par carte"),
         (PaidWith(method="check"), "par chèque"),
-        (PaidWith(method="check", reference="001482"), "par chèque no 001482"),
+        (PaidWith(method="check", reference="001482"), f"par chèque no{NBSP}001482"),
         (PaidWith(method="bank_transfer"), "par virement"),
         (PaidWith(method="bank_transfer", reference="W-77"), "par virement, référence W-77"),
         (None, ""),
@@ -406,7 +406,7 @@ def test_a_merchant_that_gave_nothing_yet_still_has_sound_mails() -> None:
         for context in kind.samples.values():
             mail = rendered(kind, context, "fr_CA", merchant=Merchant(), remittance=None)
             assert "()" not in mail.text and ", ," not in mail.text and "mailto:" not in mail.html
-            assert not re.search(r"(?m)[(,]$", mail.text)
+            assert not re.search(r"(?m)[(,]$", mail.text.partition("\n")[2])
 
 
 def test_a_template_of_the_merchant_is_used_before_ours(tmp_path: Path) -> None:
