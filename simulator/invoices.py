@@ -186,7 +186,7 @@ class Invoices(Payments):
                 "object": "line_item",
                 "subscription_id": subscription["id"],
                 "customer_id": subscription["customer_id"],
-                "description": line.price.name + (" - frais au prorata" if line.prorated else ""),
+                "description": line.price.name + (", frais au prorata" if line.prorated else ""),
                 "entity_type": f"{line.price.item_type}_item_price",
                 "entity_id": line.price.id,
                 "metered": False,

@@ -1,6 +1,6 @@
 """What things cost: the catalogue of the make-believe merchant, Québec's taxes, proration.
 
-Amounts are integers in cents; every rounding is half up, away from zero being of no concern: nothing here is negative.
+Amounts are integers in cents, and never negative; every rounding is half up.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Tax:
         return f"{self.name} @ {float(self.rate):g}%"
 
 
-MONTHLY = ItemPrice("boreal-cloud-CAD-Monthly", "plan", "Licence Boréal Cloud (CAD), mensuelle", 1, 5900)
-YEARLY = ItemPrice("boreal-cloud-CAD-Yearly", "plan", "Licence Boréal Cloud (CAD), annuelle", 12, 66000)
-SUPPORT = ItemPrice("soutien-CAD-Yearly", "addon", "Soutien prioritaire (CAD), annuel", 12, 18000, "flat_fee")
+MONTHLY = ItemPrice("boreal-cloud-CAD-Monthly", "plan", "Licence Boréal Cloud (CAD)", 1, 5900)
+YEARLY = ItemPrice("boreal-cloud-CAD-Yearly", "plan", "Licence Boréal Cloud (CAD)", 12, 66000)
+SUPPORT = ItemPrice("soutien-CAD-Yearly", "addon", "Soutien prioritaire (CAD)", 12, 18000, "flat_fee")
 CATALOGUE = {price.id: price for price in (MONTHLY, YEARLY, SUPPORT)}
 
 TPS = Tax("TPS", Fraction(5), "country", "Canada", "CA")

@@ -121,9 +121,10 @@ class State:
 
     def all(self, kind: str) -> list[Body]:
         """Every object of a kind that is not deleted, in the order they were made."""
-        drafts = self._open.drafts if self._open else {}
-        ids = dict.fromkeys([*self.objects[kind], *(id for k, id in drafts if k == kind)])
-        return [body for body in (self.current(kind, id) for id in ids) if not body["deleted"]]
+        bodies = self.objects[kind]
+        if self._open:
+            bodies = bodies | {id: draft for (found, id), draft in self._open.drafts.items() if found == kind}
+        return [body for body in bodies.values() if not body["deleted"]]
 
     @contextmanager
     def _action(self, source: str = "api") -> Iterator[Action]:

@@ -62,7 +62,7 @@ def test_the_seats_by_wire_are_prorated_to_2618_04_and_due_in_thirty_days() -> N
     assert (invoice["sub_total"], invoice["total"], invoice["status"]) == (261804, 301009, "posted")
     assert [(tax["name"], tax["amount"]) for tax in invoice["taxes"]] == [("TPS", 13090), ("TVQ", 26115)]
     assert invoice["due_date"] - invoice["date"] == 30 * 86400
-    assert invoice["line_items"][0]["description"].endswith("frais au prorata")
+    assert invoice["line_items"][0]["description"] == "Licence Boréal Cloud (CAD), frais au prorata"
 
 
 def test_the_cancellation_is_scheduled_removed_scheduled_and_carried_out_on_the_day_the_term_ends() -> None:
