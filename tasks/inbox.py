@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -43,14 +43,16 @@ class Ending:
     reason: str | None = None
 
 
-def apply_pending(engine: Engine, rules: Rules, *, seconds: float = 5) -> int:
+def apply_pending(engine: Engine, rules: Rules, *, seconds: float = 5, more: Callable[[], None] | None = None) -> int:
     """Apply what has come in, up to fifty events at a time, for so many seconds; how many events ended.
 
-    More may be left when time was short: whoever calls looks again.
+    `more` is called when a whole batch was found: there may be work for another worker. More may be left when time
+    was short: whoever calls looks again.
     """
     until, total = time.monotonic() + seconds, 0
     while True:
-        ended = _one_pass(engine, rules)
+        ended = _one_pass(engine, rules, more or _nothing)
+        more = None
         total += ended
         if not ended or time.monotonic() >= until:
             return total
@@ -113,12 +115,18 @@ _GIVE_BACK = text("""
 """)
 
 
-def _one_pass(engine: Engine, rules: Rules) -> int:
+def _nothing() -> None:
+    """Said once is enough: whoever comes says it to the next."""
+
+
+def _one_pass(engine: Engine, rules: Rules, more: Callable[[], None]) -> int:
     """The fresh ones together; then one that was started before, alone."""
     ended, busy = 0, set[str]()
     for _ in range(4):  # a look that met busy customers looks again without them
         met = len(busy)
         if ids := _claim_fresh(engine, busy):
+            if len(ids) == BATCH:
+                more()
             ended += _apply_batch(engine, rules, ids, busy)
         if len(busy) == met:
             break
@@ -246,7 +254,7 @@ class _Batch:
 _END = (
     update(_inbox)
     .where(_inbox.c.id == bindparam("row"))
-    .values(status=bindparam("status"), reason=bindparam("reason"), starts=0, ended_at=text("business_now()"))
+    .values(status=bindparam("status"), reason=bindparam("reason"), ended_at=text("business_now()"))
 )
 
 

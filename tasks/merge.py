@@ -30,7 +30,8 @@ def merge(world: World, snapshots: Iterable[Snapshot]) -> list[Change]:
         if snapshot.version < stored.version:  # the common case, told without a digest
             continue
         same = snapshot.digest == stored.digest
-        if snapshot.version == stored.version and not same and snapshot.deleted == stored.deleted:
+        tied = snapshot.version == stored.version and not same and snapshot.deleted == stored.deleted
+        if tied and not snapshot.read:
             _ask_the_provider(world, snapshot)
         if snapshot.order > stored.order:
             if same and snapshot.version == stored.version:
@@ -107,5 +108,5 @@ def _ask_the_provider(world: World, snapshot: Snapshot) -> None:
         f"two snapshots of {snapshot.kind} {snapshot.id} have version {snapshot.version} and differ; "
         + ("the API is asked" if world.rules.asks_the_api else "configure the API, or send a newer one from Chargebee"),
     )
-    if world.rules.asks_the_api and snapshot.kind != "payment_source":
+    if world.rules.asks_the_api:
         queue_call(world, f"read_{snapshot.kind}", snapshot.id, revision=snapshot.version)

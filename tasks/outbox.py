@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
@@ -175,6 +176,9 @@ def deliver_one(delivery: Delivery) -> None:
             if deliver is None:
                 raise NeedsAttention(f"nothing delivers {row.kind} {row.name}; run the version that queued it")
             outcome = deliver(delivery)
+        except SoftTimeLimitExceeded:
+            _run_out_of_time(delivery)
+            raise
         except NotYet as reason:
             _try_again(delivery, reason)
         except NeedsAttention as reason:
@@ -216,6 +220,13 @@ def _try_again(delivery: Delivery, reason: Exception) -> None:
     pause = max(float(stated or 0), min(3600.0, 5.0 * 2 ** min(row.attempts - 1, 20)) * random.uniform(0.8, 1.2))  # noqa: S311
     log.warning("delivery is tried again", reason=str(reason), attempt=row.attempts, in_seconds=round(pause))
     _finish(delivery, "new", str(reason), pause=timedelta(seconds=pause))
+
+
+def _run_out_of_time(delivery: Delivery) -> None:
+    if delivery.began and delivery.row.kind == "email":
+        _finish(delivery, "held", "time ran out while sending: the mail server may have accepted it")
+    else:
+        _try_again(delivery, NotYet("time ran out"))
 
 
 def _fail(delivery: Delivery, reason: str) -> None:

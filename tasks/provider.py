@@ -28,6 +28,7 @@ LATE = timedelta(hours=1)  # so long after its instant, a cancellation that Char
 @delivers("chargebee", "read_invoice")
 @delivers("chargebee", "read_transaction")
 @delivers("chargebee", "read_credit_note")
+@delivers("chargebee", "read_payment_source")
 def read_object(delivery: Delivery) -> Outcome:
     """Read an object and put it through the same door as webhooks: after a tie nobody else knows what is true."""
     kind = delivery.row.name.removeprefix("read_")
@@ -74,6 +75,7 @@ def _read(gateway: Gateway, kind: str, id: str) -> dict[str, Any]:
         "invoice": gateway.invoice,
         "transaction": gateway.transaction,
         "credit_note": gateway.credit_note,
+        "payment_source": gateway.payment_source,
     }[kind]
     return {kind: read(id)}
 

@@ -98,7 +98,7 @@ def _start_clean(**_: Any) -> None:
 @app.task(name="tasks.apply_pending")
 def apply_pending() -> None:
     """Apply what has come in for five seconds; then ring again if more is due."""
-    if inbox.apply_pending(_engine(), rules_of(settings), seconds=5):
+    if inbox.apply_pending(_engine(), rules_of(settings), seconds=5, more=lambda: doorbell.ring("events")):
         clock.ring_what_is_due(_engine(), doorbell.ring)
 
 
