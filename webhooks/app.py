@@ -19,8 +19,8 @@ def create_app(settings: Settings) -> Flask:
     """The receiver. Opens no connection and starts no thread before the first request."""
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = body.LIMIT + 1
-    store = Store(settings.database_url)
-    bell = doorbell.configure(settings)
+    store = app.extensions["store"] = Store(settings.database_url)
+    bell = app.extensions["doorbell"] = doorbell.configure(settings)
     receiver = Receiver(settings, store, bell)
     head = health.head_of()
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -41,6 +42,7 @@ class Store:
             application_name="quittance receiver",
         )
         self._local = threading.local()
+        self._lines: WeakSet[_Line] = WeakSet()
         self._watchdogs: dict[int, _Watchdog] = {}
 
     def ask(self, statement: str, values: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
@@ -64,6 +66,12 @@ class Store:
             # The first line only: those after it may show the row.
             raise Unavailable(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
 
+    def close(self) -> None:
+        """Close every connection. No thread may be asking."""
+        for line in list(self._lines):
+            line.drop()
+        self._local = threading.local()
+
     def _ask(self, statement: str, values: Mapping[str, Any] | None, end: float) -> tuple[Any, ...] | None:
         line = self._line(end)
         try:
@@ -80,6 +88,7 @@ class Store:
         self._local.was_old = line is not None and line.pid == os.getpid()
         if line is None or line.pid != os.getpid():
             line = self._local.line = self._connected(end)
+            self._lines.add(line)
         return line
 
     def _connected(self, end: float) -> _Line:

@@ -1,0 +1,120 @@
+"""The receiver as a process: health, a broker that is away, surprises, what it imports and how it refuses to start."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT, eventually
+from tests.webhooks.calls import FIRST, PATH, Call, an_event, through_wsgi
+
+
+def test_a_hung_broker_costs_the_caller_nothing(make_client, environ, db):
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        client = make_client(environ | {"BROKER_URL": f"redis://127.0.0.1:{hung.getsockname()[1]}/0"})
+        bell = client.application.extensions["doorbell"]
+        for number in range(5):
+            assert through_wsgi(client, Call(an_event(id=f"ev_{number}"))).status == 200
+            if number == 0:
+                assert bell.failures == 0  # the publishing has not even failed yet
+        eventually(lambda: bell.broken)
+        assert through_wsgi(client, Call(an_event(id="ev_later"))).status == 200
+    assert db.execute("select count(*) from inbox_events").fetchone() == (6,)
+
+
+def test_the_process_is_healthy_and_ready_tells_what_it_stands_on(client, db):
+    assert through_wsgi(client, Call(b"", "GET", "/healthz", authorization=None)).json == {"status": "ok"}
+    ready = through_wsgi(client, Call(b"", "GET", "/readyz", authorization=None))
+    assert (ready.status, ready.json["status"], ready.json["oldest_pending_seconds"]) == (200, "ready", None)
+    db.execute("insert into inbox_events (id, digest, received_at) values ('a', 'x', business_now() - interval '90 s')")
+    db.execute("insert into inbox_events (id, digest) values ('b', 'x')")
+    age = through_wsgi(client, Call(b"", "GET", "/readyz")).json["oldest_pending_seconds"]
+    assert 90 <= age < 150
+
+
+def test_ready_says_degraded_when_the_broker_is_away_or_hung(make_client, environ, db_url):
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        for url in ("redis://127.0.0.1:1/0", f"redis://127.0.0.1:{hung.getsockname()[1]}/0"):
+            answer = through_wsgi(make_client(environ | {"BROKER_URL": url}), Call(b"", "GET", "/readyz"))
+            assert (answer.status, answer.json["status"]) == (200, "degraded")
+
+
+def test_not_ready_when_the_migrations_are_not_at_head(client, db):
+    db.execute("update alembic_version set version_num = '0000'")
+    answer = through_wsgi(client, Call(b"", "GET", "/readyz"))
+    assert (answer.status, answer.headers["cache-control"]) == (503, "no-store")
+    assert "not at head" in answer.json["migrations"]
+
+
+def test_not_ready_but_healthy_when_the_database_is_away(make_client, environ):
+    client = make_client(environ | {"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/q"})
+    assert through_wsgi(client, Call(b"", "GET", "/healthz")).status == 200
+    answer = through_wsgi(client, Call(b"", "GET", "/readyz"))
+    assert answer.status == 503 and "cannot be asked" in answer.json["database"]
+
+
+def test_the_head_of_the_migrations_is_read_from_their_files(tmp_path: Path):
+    from webhooks.health import head_of
+
+    (tmp_path / "1.py").write_text('revision = "aa"\ndown_revision = None\n')
+    (tmp_path / "2.py").write_text("revision: str = 'bb'\ndown_revision: str | None = 'aa'\n")
+    assert head_of(tmp_path) == {"bb"}
+    (tmp_path / "3.py").write_text('revision = "cc"\ndown_revision = "aa"\n')
+    (tmp_path / "4.py").write_text('revision = "dd"\ndown_revision = ("bb", "cc")\n')
+    assert head_of(tmp_path) == {"dd"}
+
+
+def test_a_bug_of_ours_is_503_so_that_the_event_comes_again(client, capfd):
+    class Broken:
+        def read(self, *_size):
+            raise ZeroDivisionError("a bug of ours")
+
+    headers = {"Authorization": FIRST, "Content-Type": "application/json"}
+    stream = {"wsgi.input": Broken(), "CONTENT_LENGTH": "10"}
+    response = client.post(PATH, headers=headers, environ_overrides=stream)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "30")
+    assert b"ZeroDivision" not in response.data
+    assert "ZeroDivisionError: a bug of ours" in capfd.readouterr().out
+
+
+def test_the_receiver_imports_no_orm_no_sdk_and_no_celery(environ):
+    script = """
+import json, sys
+from webhooks.wsgi import app
+client = app.test_client()
+assert client.get("/healthz").status_code == 200
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=os.environ | environ,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+    loaded = set(json.loads(ran.stdout))
+    assert {"flask", "psycopg"} <= loaded
+    assert not loaded & {"sqlalchemy", "chargebee", "celery", "kombu", "redis", "alembic", "models", "tasks", "gateway"}
+
+
+def test_the_receiver_that_cannot_start_says_why():
+    environ = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "BROKER_URL")}
+    ran = subprocess.run(
+        [sys.executable, "-c", "import webhooks.wsgi"],
+        cwd=ROOT,
+        env=environ | {"WEBHOOK_CREDENTIALS": "chargebee:"},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert ran.returncode == 1
+    for name in ("DATABASE_URL", "BROKER_URL", "WEBHOOK_CREDENTIALS"):
+        assert name in ran.stderr
+    assert "Traceback" not in ran.stderr
