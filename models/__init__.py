@@ -3,7 +3,7 @@
 from .audit import AuditEntry, Finding
 from .base import Base
 from .cancellation import Cancellation
-from .clock import BusinessClock, JobSlot
+from .clock import BusinessClock
 from .customer import Customer, PaymentSource
 from .followup import Followup, FollowupEntry
 from .inbox import InboxEvent
@@ -24,7 +24,6 @@ __all__ = [
     "FollowupEntry",
     "InboxEvent",
     "Invoice",
-    "JobSlot",
     "OutboxRow",
     "Payment",
     "PaymentApplication",

@@ -19,7 +19,7 @@ class Cancellation(Base):
     subscription_id: Mapped[str] = mapped_column(primary_key=True)
     effective_at: Mapped[datetime] = mapped_column(primary_key=True)
     customer_id: Mapped[str | None]
-    state: Mapped[str] = mapped_column(comment="scheduled, withdrawn, run, undone, skipped")
+    state: Mapped[str] = mapped_column(comment="scheduled, withdrawn, run, undone")
     reason: Mapped[str | None] = mapped_column(comment="the provider's code, or term_ended when the cycles ran out")
     effective_on: Mapped[date] = mapped_column(comment="the date with legal effect, computed once in `zone`")
     zone: Mapped[str]

@@ -1,4 +1,4 @@
-"""The business clock, and the slots in which a job runs once.
+"""The business clock.
 
 "Due", "days late" and mails ask now(): the database's time plus an offset that only development may set. Leases,
 retries and job slots use real time.
@@ -21,15 +21,6 @@ class BusinessClock(Base):
 
     only_row: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
     ahead: Mapped[timedelta] = mapped_column(Interval)
-
-
-class JobSlot(Base):
-    """Whoever inserts the slot runs the job: two schedulers do it once."""
-
-    __tablename__ = "job_slots"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    slot: Mapped[datetime] = mapped_column(primary_key=True)
 
 
 def now(session: Session | Connection) -> datetime:

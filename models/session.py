@@ -13,6 +13,7 @@ _LIMITS = {
     "statement_timeout": "5s",
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "15s",
+    "synchronous_commit": "on",
     "timezone": "UTC",
 }
 

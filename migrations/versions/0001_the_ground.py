@@ -55,7 +55,7 @@ def upgrade() -> None:
         sa.Column("subscription_id", sa.Text(), nullable=False),
         sa.Column("effective_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("customer_id", sa.Text(), nullable=True),
-        sa.Column("state", sa.Text(), nullable=False, comment="scheduled, withdrawn, run, undone, skipped"),
+        sa.Column("state", sa.Text(), nullable=False, comment="scheduled, withdrawn, run, undone"),
         sa.Column(
             "reason", sa.Text(), nullable=True, comment="the provider's code, or term_ended when the cycles ran out"
         ),
@@ -355,12 +355,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("invoices_subscription_id"), "invoices", ["subscription_id"], unique=False)
     op.create_table(
-        "job_slots",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("slot", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("name", "slot", name=op.f("job_slots_pkey")),
-    )
-    op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("key", sa.Text(), nullable=False, comment="one fact, one row: name, object and revision"),
@@ -658,7 +652,6 @@ def downgrade() -> None:
     op.drop_index("outbox_due", table_name="outbox", postgresql_where=sa.text("state = 'new'"))
     op.drop_index(op.f("outbox_customer_id"), table_name="outbox")
     op.drop_table("outbox")
-    op.drop_table("job_slots")
     op.drop_index(op.f("invoices_subscription_id"), table_name="invoices")
     op.drop_index(
         "invoices_owed_subscription_id",
