@@ -7,11 +7,9 @@ the repository, so without them there is nothing to post.
 from __future__ import annotations
 
 import json
-import os
 import random
 import socket
 import uuid
-from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -25,15 +23,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from psycopg.rows import dict_row
 
-from models.session import engine_for
-from tasks import registry
-from tasks.clock import drain
-from tasks.couriers import couriers_of
+from tests.builders import Quittance
 from tests.conftest import url_of
 from tests.recorded import expected
 from tests.recorded.expected import EXPECTED, Expected, Paid, Row
-from webhooks.app import create_app
-from worker.settings import Settings
 
 EVENTS = Path(__file__).parents[3] / "shared" / "chargebee" / "events"
 if not EVENTS.is_dir():
@@ -73,59 +66,37 @@ def a_mail_server() -> Iterator[MailServer]:
         server = MailServer(free.getsockname()[1])
     controller = Controller(server, hostname="127.0.0.1", port=server.port)
     controller.start()
-    yield server
-    controller.stop()
+    try:
+        yield server
+    finally:
+        controller.stop()
 
 
-class Service:
-    """The receiver, the work behind it and the database they share."""
+class Service(Quittance):
+    """The system in one process, without an API, whose mail goes to a real server."""
 
-    def __init__(self, db_url: str, mail_server: MailServer) -> None:
+    def __init__(self, db_url: str, directory: Path, mail_server: MailServer) -> None:
+        super().__init__(
+            db_url,
+            directory,
+            MAIL_URL=f"smtp://127.0.0.1:{mail_server.port}",
+            EFFECTS_HORIZON="36500 days",
+            SITE_TIMEZONE="America/Toronto",
+        )
         self.mail_server = mail_server
-        self.settings = Settings.read(
-            {
-                "DATABASE_URL": db_url,
-                "BROKER_URL": os.environ["TEST_REDIS_URL"],
-                "BROKER_KEY_PREFIX": f"test-{uuid.uuid4().hex[:8]}-",
-                "WEBHOOK_CREDENTIALS": "chargebee:a-password-for-tests",
-                "MAIL_URL": f"smtp://127.0.0.1:{mail_server.port}",
-                "MAIL_FROM": "facturation@boreal.example",
-                "MAIL_DOMAIN": "boreal.example",
-                "SITE_TIMEZONE": "America/Toronto",
-                "EFFECTS_HORIZON": "36500 days",
-            }
-        )
-        self.receiver = create_app(self.settings).test_client()
         self.database = psycopg.connect(db_url, autocommit=True, row_factory=dict_row)
-        registry.load()
-        self.engine = engine_for(db_url)
-        self.couriers = couriers_of(self.settings)
-
-    def post(self, body: bytes) -> int:
-        credentials = b64encode(b"chargebee:a-password-for-tests").decode()
-        answer = self.receiver.post(
-            "/webhooks/chargebee",
-            data=body,
-            content_type="application/json",
-            headers={"Authorization": f"Basic {credentials}"},
-        )
-        return answer.status_code
-
-    def work_off(self) -> None:
-        """Everything that is due, until nothing is: events, the sweeps of the clock, mail."""
-        drain(self.engine, self.couriers)
 
     def ask(self, sql: str) -> list[dict[str, Any]]:
         return self.database.execute(sql).fetchall()
 
     def close(self) -> None:
         self.database.close()
-        self.engine.dispose()
+        super().close()
 
 
 @contextmanager
-def a_service(db_url: str) -> Iterator[Service]:
-    with a_mail_server() as mail_server, closing(Service(db_url, mail_server)) as service:
+def a_service(db_url: str, directory: Path) -> Iterator[Service]:
+    with a_mail_server() as mail_server, closing(Service(db_url, directory, mail_server)) as service:
         yield service
 
 
@@ -133,13 +104,15 @@ def a_service(db_url: str) -> Iterator[Service]:
 def a_database(admin: psycopg.Connection, template_db: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex[:12]}"
     admin.execute(f'create database "{name}" template "{template_db}" strategy file_copy')
-    yield url_of(name)
-    admin.execute(f'drop database "{name}" with (force)')
+    try:
+        yield url_of(name)
+    finally:
+        admin.execute(f'drop database "{name}" with (force)')
 
 
 @pytest.fixture
-def service(db_url: str) -> Iterator[Service]:
-    with a_service(db_url) as service:
+def service(db_url: str, tmp_path: Path) -> Iterator[Service]:
+    with a_service(db_url, tmp_path) as service:
         yield service
 
 
@@ -242,7 +215,7 @@ def test_all_bodies_as_recorded_are_answered_200_and_none_stays_pending(
 ) -> None:
     files = sorted(BODIES, key=lambda file: (file != first, file))
 
-    assert [service.post(BODIES[file]) for file in files] == [200] * 63
+    assert [service.post(BODIES[file]).status_code for file in files] == [200] * 63
 
     assert sorted(row["id"] for row in service.ask("select id from inbox_events")) == sorted(
         {json.loads(body)["id"] for body in BODIES.values()}
@@ -255,7 +228,7 @@ def test_all_bodies_as_recorded_are_answered_200_and_none_stays_pending(
         event: len(files) - 1 for event, files in expected.SHARED_IDS.items()
     }
 
-    service.work_off()
+    service.drain()
 
     assert "pending" not in events_by_status(service)
     assert set(parked(service)) == set(parked_events)
@@ -268,8 +241,8 @@ def test_all_bodies_as_recorded_are_answered_200_and_none_stays_pending(
 
 @pytest.mark.parametrize("file", EXPECTED)
 def test_a_body_posted_alone_leads_to_its_row_of_the_table(service: Service, file: str) -> None:
-    assert service.post(BODIES[file]) == 200
-    service.work_off()
+    assert service.post(BODIES[file]).status_code == 200
+    service.drain()
 
     [event] = service.ask("select status, reason from inbox_events")
     found = Expected(
@@ -289,7 +262,7 @@ def test_a_body_posted_alone_leads_to_its_row_of_the_table(service: Service, fil
 
 def test_a_parked_body_leaves_nothing_but_its_inbox_row(service: Service) -> None:
     service.post(BODIES["subscription_created--4.json"])
-    service.work_off()
+    service.drain()
 
     assert {table: service.ask(f"select id from {table}") for table in MIRRORS} == {table: [] for table in MIRRORS}
 
@@ -327,15 +300,17 @@ def post_and_work_off(service: Service, files: list[str], rests: int) -> None:
     pauses = {len(files) * (n + 1) // (rests + 1) for n in range(rests)}
     for position, file in enumerate(files):
         if position in pauses:
-            service.work_off()
-        assert service.post(under_an_id_of_its_own(file)) == 200
-    service.work_off()
+            service.drain()
+        assert service.post(under_an_id_of_its_own(file)).status_code == 200
+    service.drain()
 
 
 @pytest.fixture(scope="module")
-def plain_end(admin: psycopg.Connection, template_db: str) -> Iterator[dict[str, list[dict[str, Any]]]]:
+def plain_end(
+    admin: psycopg.Connection, template_db: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, list[dict[str, Any]]]]:
     """The end state after each body came once, in the order of their names: every other order must equal it."""
-    with a_database(admin, template_db) as url, a_service(url) as service:
+    with a_database(admin, template_db) as url, a_service(url, tmp_path_factory.mktemp("plain")) as service:
         post_and_work_off(service, sorted(BODIES), rests=0)
         yield end_state(service)
 
