@@ -1,7 +1,7 @@
 """The business clock.
 
-"Due", "days late" and mails ask now(): the database's time plus an offset that only development may set. Leases,
-retries and job slots use real time.
+"Due", "days late" and mails ask now(): the database's time plus an offset that only development may set. Leases and
+retries use real time.
 """
 
 from __future__ import annotations
