@@ -5,13 +5,16 @@ Taxes are the provider's; nothing is reckoned again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from billing.errors import NeedsAttention
 from billing.money import Money
+
+from .events import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,43 +54,43 @@ def invoice_document(invoice_id: str, body: dict[str, Any]) -> InvoiceDocument:
     """Read an invoice's lines, taxes and discounts from the provider's object.
 
     Raises:
-        NeedsAttention: it names no currency.
+        NeedsAttention: it names no currency, or holds an amount that is not an integer of minor units.
     """
-    currency = body.get("currency_code")
-    if not isinstance(currency, str):
+    invoice = Reader("invoice", invoice_id, body)
+    currency = invoice.text("currency_code")
+    if currency is None:
         raise NeedsAttention(f"invoice {invoice_id} names no currency; look at it in Chargebee")
 
-    def money(minor: Any) -> Money:
-        return Money(minor if isinstance(minor, int) else 0, currency)
+    def money(of: Reader, name: str) -> Money:
+        return Money(of.whole(name) or 0, currency)
 
-    credits = body.get("credits_applied") or 0
     return InvoiceDocument(
         number=invoice_id,
-        lines=tuple(_line(line, money) for line in body.get("line_items") or ()),
+        lines=tuple(_line(line, money) for line in invoice.parts("line_items")),
         taxes=tuple(
-            DocumentTax(tax.get("name") or "", money(tax.get("amount")), _rate(body, tax.get("name")))
-            for tax in body.get("taxes") or ()
+            DocumentTax(tax.text("name") or "", money(tax, "amount"), _rate(body, tax.text("name")))
+            for tax in invoice.parts("taxes")
         ),
         discounts=tuple(
-            DocumentDiscount(each.get("description") or each.get("entity_id"), money(each.get("amount")))
-            for each in body.get("discounts") or ()
+            DocumentDiscount(each.text("description") or each.text("entity_id"), money(each, "amount"))
+            for each in invoice.parts("discounts")
         ),
-        credits_applied=money(credits) if credits else None,
+        credits_applied=money(invoice, "credits_applied") if invoice.whole("credits_applied") else None,
     )
 
 
-def _line(line: dict[str, Any], money: Any) -> DocumentLine:
-    quantity, unit = line.get("quantity"), line.get("unit_amount")
+def _line(line: Reader, money: Callable[[Reader, str], Money]) -> DocumentLine:
+    quantity, unit = line.whole("quantity"), line.whole("unit_amount")
     # Chargebee has no mark for proration; a charge whose units do not make its amount was reckoned by time.
-    flat = line.get("pricing_model") in (None, "per_unit", "flat_fee")
-    prorated = flat and isinstance(quantity, int) and isinstance(unit, int) and quantity * unit != line.get("amount")
+    flat = line.text("pricing_model") in (None, "per_unit", "flat_fee")
+    prorated = flat and quantity is not None and unit is not None and quantity * unit != line.whole("amount")
     return DocumentLine(
-        description=line.get("description") or line.get("entity_description") or line.get("entity_id") or "",
-        amount=money(line.get("amount")),
-        quantity=quantity if isinstance(quantity, int) else None,
-        unit_price=money(unit) if isinstance(unit, int) else None,
-        starts_at=_instant(line.get("date_from")),
-        ends_at=_instant(line.get("date_to")),
+        description=line.text("description") or line.text("entity_description") or line.text("entity_id") or "",
+        amount=money(line, "amount"),
+        quantity=quantity,
+        unit_price=money(line, "unit_amount") if unit is not None else None,
+        starts_at=line.instant("date_from"),
+        ends_at=line.instant("date_to"),
         prorated=prorated,
     )
 
@@ -95,7 +98,3 @@ def _line(line: dict[str, Any], money: Any) -> DocumentLine:
 def _rate(body: dict[str, Any], name: str | None) -> Decimal | None:
     rates = {line.get("tax_rate") for line in body.get("line_item_taxes") or () if line.get("tax_name") == name}
     return Decimal(str(rates.pop())) if len(rates) == 1 and None not in rates else None
-
-
-def _instant(seconds: Any) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) else None

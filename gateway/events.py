@@ -20,6 +20,7 @@ from typing import Any
 from billing.errors import NeedsAttention
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # when an event can have occurred
 OBJECT_READ = "object_read"  # our own event type: an object as the API showed it
 
 _LATEST = 253_402_300_799  # the last second of the year 9999
@@ -42,6 +43,7 @@ class Snapshot:
     tie_at: datetime
     fields: dict[str, Any]
     body: dict[str, Any]
+    read: bool = False  # as the API showed it, not as an event told it
 
     @cached_property
     def digest(self) -> str:
@@ -90,9 +92,11 @@ class Event:
         if not isinstance(content, dict):
             raise NeedsAttention("the event has no content; look at its body, then replay or leave it")
         occurred_at = _instant_or_none(body.get("occurred_at"))
+        if occurred_at and not _FIRST <= occurred_at < _LAST:
+            occurred_at = None  # as in the inbox: a clock that is off must not decide what is newest
         event_type = body.get("event_type")
-        read = event_type == OBJECT_READ
-        snapshots = tuple(_snapshots(content, occurred_at, read=read))
+        event_type = event_type if isinstance(event_type, str) else None
+        snapshots = tuple(_snapshots(content, occurred_at, read=event_type == OBJECT_READ))
         return cls(event_type, api_version, occurred_at, snapshots, content)
 
 
@@ -127,7 +131,7 @@ def _snapshots(content: dict[str, Any], occurred_at: datetime | None, *, read: b
 def _snapshot(
     kind: str,
     body: dict[str, Any],
-    fields_of: Callable[[_Reader], dict[str, Any]],
+    fields_of: Callable[[Reader], dict[str, Any]],
     occurred_at: datetime | None,
     *,
     read: bool,
@@ -135,23 +139,21 @@ def _snapshot(
     id = body.get("id")
     if not isinstance(id, str) or not id:
         raise NeedsAttention(f"a {kind} in the event has no id ({id!r}); look at the event's body")
-    fields = _Reader(kind, id, body)
+    fields = Reader(kind, id, body)
     version = fields.whole("resource_version")
     if version is None:
         updated_at = fields.whole("updated_at")
         seconds = updated_at if updated_at is not None else int(occurred_at.timestamp()) if occurred_at else 0
         version = seconds * 1000
-    # A version in milliseconds does not tie. One in whole seconds does, and then the later event knows better; so
-    # does the API when it was asked.
-    ties = version % 1000 == 0 or read
     return Snapshot(
         kind=kind,
         id=id,
         version=version,
         deleted=body.get("deleted") is True,
-        tie_at=occurred_at if ties and occurred_at else EPOCH,
+        tie_at=occurred_at or EPOCH,
         fields=fields_of(fields),
         body=_without_numbers(body),
+        read=read,
     )
 
 
@@ -163,7 +165,7 @@ def _without_numbers(value: Any) -> Any:
     return value
 
 
-class _Reader:
+class Reader:
     """The fields of one object, each of the type that rules rely on; NeedsAttention names the one that is not."""
 
     def __init__(self, kind: str, id: str, body: dict[str, Any], path: str = "") -> None:
@@ -203,22 +205,22 @@ class _Reader:
             raise self._refuse(name, "an instant in epoch seconds")
         return instant
 
-    def part(self, name: str) -> _Reader:
+    def part(self, name: str) -> Reader:
         value = self.body.get(name)
         if value is not None and not isinstance(value, dict):
             raise self._refuse(name, "an object")
-        return _Reader(self.kind, self.id, value or {}, f"{self.path}{name}.")
+        return Reader(self.kind, self.id, value or {}, f"{self.path}{name}.")
 
-    def parts(self, name: str) -> list[_Reader]:
+    def parts(self, name: str) -> list[Reader]:
         value = self.body.get(name)
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
             raise self._refuse(name, "a list of objects")
-        return [_Reader(self.kind, self.id, each, f"{self.path}{name}[{n}].") for n, each in enumerate(value)]
+        return [Reader(self.kind, self.id, each, f"{self.path}{name}[{n}].") for n, each in enumerate(value)]
 
 
-def _customer(of: _Reader) -> dict[str, Any]:
+def _customer(of: Reader) -> dict[str, Any]:
     address = of.part("billing_address")
     return {
         "email": of.text("email"),
@@ -238,7 +240,7 @@ def _customer(of: _Reader) -> dict[str, Any]:
     }
 
 
-def _subscription(of: _Reader) -> dict[str, Any]:
+def _subscription(of: Reader) -> dict[str, Any]:
     items = _items(of)
     cancelled_at = of.instant("cancelled_at")
     asked_for_at = of.instant("cancel_schedule_created_at")
@@ -263,10 +265,10 @@ def _subscription(of: _Reader) -> dict[str, Any]:
     }
 
 
-def _items(of: _Reader) -> list[dict[str, Any]] | None:
+def _items(of: Reader) -> list[dict[str, Any]] | None:
     found: list[dict[str, Any]] = []
-    if of.body.get("subscription_items") is not None:
-        for item in of.parts("subscription_items"):
+    if items := of.parts("subscription_items"):
+        for item in items:
             kind = item.text("item_type") or "plan"
             found.append(_item(item.text("item_price_id"), kind, _quantity(item, "", plan=kind == "plan"), of))
     elif plan := of.text("plan_id"):
@@ -282,13 +284,13 @@ def _items(of: _Reader) -> list[dict[str, Any]] | None:
     return list(merged.values()) or None
 
 
-def _item(price_id: str | None, kind: str, quantity: int, of: _Reader) -> dict[str, Any]:
+def _item(price_id: str | None, kind: str, quantity: int, of: Reader) -> dict[str, Any]:
     if price_id is None:
         raise NeedsAttention(f"subscription {of.id} has an item without an id; look at it in Chargebee, then replay")
     return {"item_price_id": price_id, "item_type": kind, "quantity": quantity}
 
 
-def _quantity(item: _Reader, prefix: str, *, plan: bool) -> int:
+def _quantity(item: Reader, prefix: str, *, plan: bool) -> int:
     """Sites with multi-decimal pricing write the quantity as text; a metered or flat item has none."""
     quantity = item.whole(prefix + "quantity")
     stated = item.text(prefix + "quantity_in_decimal")
@@ -297,6 +299,8 @@ def _quantity(item: _Reader, prefix: str, *, plan: bool) -> int:
             exact = Decimal(stated)
         except InvalidOperation:
             raise item._refuse(prefix + "quantity_in_decimal", "a number") from None
+        if not exact.is_finite() or not 0 <= exact < 2**63:
+            raise item._refuse(prefix + "quantity_in_decimal", "a count")
         if exact == exact.to_integral_value():
             quantity = int(exact)
         elif plan:
@@ -310,7 +314,7 @@ def _quantity(item: _Reader, prefix: str, *, plan: bool) -> int:
     return quantity
 
 
-def _invoice(of: _Reader) -> dict[str, Any]:
+def _invoice(of: Reader) -> dict[str, Any]:
     return {
         "customer_id": of.text("customer_id"),
         "subscription_id": of.text("subscription_id"),
@@ -337,7 +341,7 @@ def _invoice(of: _Reader) -> dict[str, Any]:
     }
 
 
-def _transaction(of: _Reader) -> dict[str, Any]:
+def _transaction(of: Reader) -> dict[str, Any]:
     return {
         "customer_id": of.text("customer_id"),
         "subscription_id": of.text("subscription_id"),
@@ -367,7 +371,7 @@ def _transaction(of: _Reader) -> dict[str, Any]:
     }
 
 
-def _credit_note(of: _Reader) -> dict[str, Any]:
+def _credit_note(of: Reader) -> dict[str, Any]:
     return {
         "customer_id": of.text("customer_id"),
         "subscription_id": of.text("subscription_id"),
@@ -380,7 +384,7 @@ def _credit_note(of: _Reader) -> dict[str, Any]:
     }
 
 
-def _payment_source(of: _Reader) -> dict[str, Any]:
+def _payment_source(of: Reader) -> dict[str, Any]:
     card = of.part("card")
     return {
         "customer_id": of.text("customer_id"),
@@ -393,7 +397,7 @@ def _payment_source(of: _Reader) -> dict[str, Any]:
     }
 
 
-_KINDS: dict[str, Callable[[_Reader], dict[str, Any]]] = {
+_KINDS: dict[str, Callable[[Reader], dict[str, Any]]] = {
     "customer": _customer,
     "subscription": _subscription,
     "invoice": _invoice,

@@ -93,7 +93,8 @@ class Quittance:
 
     def ending(self, event: Body) -> tuple[str, str | None]:
         """How an event ended: status and reason."""
-        return self.rows("select status, reason from inbox_events where id = :id", id=event["id"])[0]
+        ((status, reason),) = self.rows("select status, reason from inbox_events where id = :id", id=event["id"])
+        return status, reason
 
     def mails(self) -> list[EmailMessage]:
         """The mail that left, oldest first."""
