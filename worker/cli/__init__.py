@@ -1,0 +1,68 @@
+"""The `quittance` command: what an operator sees and repairs without SQL. One module per noun.
+
+Exit 0: done; 1: a problem, told on standard error; 2: wrong usage. A noun's module is imported when it is used, so
+that the command starts fast whatever it would need.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, ClassVar, TextIO
+
+import click
+
+from .failures import told_plainly
+
+
+class Nouns(click.Group):
+    """The nouns by name, with the line that help prints: it is here so that help need not import them."""
+
+    lines: ClassVar[dict[str, str]] = {
+        "db": "The schema of the database.",
+        "drain": "Work off everything that is due, here, and exit.",
+        "events": "Webhooks as they came in; replay them.",
+        "show": "The whole local truth about one object.",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.lines)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.lines:
+            return None
+        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.lines.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with told_plainly():
+            return super().invoke(ctx)
+
+
+@click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.pass_context
+def quittance(ctx: click.Context) -> None:
+    """Quittance, a billing worker for per-seat subscriptions sold through Chargebee.
+
+    Settings come from the environment (`quittance config show`). Verbs that read take --json.
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
+
+
+def main() -> None:
+    """Run the command with this process's arguments, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        _never_fail_on_a_letter(stream)
+    quittance.main(prog_name="quittance")
+
+
+def _never_fail_on_a_letter(stream: TextIO) -> None:
+    """On a terminal that cannot show é, print something else instead of ending with a traceback."""
+    if reconfigure := getattr(stream, "reconfigure", None):
+        reconfigure(errors="backslashreplace")

@@ -1,0 +1,5 @@
+"""`python -m worker.cli`: the command where it is not installed."""
+
+from . import main
+
+main()
