@@ -80,3 +80,20 @@ def test_an_event_is_an_envelope_as_chargebee_makes_them(site: Site) -> None:
         "object": "event", "api_version": "v2", "event_type": "customer_created", "occurred_at": site.timestamp,
     }  # fmt: skip
     assert event["id"].startswith("ev_") and event["content"] == {"customer": site.current("customer", "marie")}
+
+
+def test_versions_never_tie_and_are_never_whole_seconds_however_fast_things_change(site: Site) -> None:
+    for turn in range(2500):
+        site.change_customer("marie", phone=str(turn))
+    versions = [body["resource_version"] for body in site.versions["customer", "marie"]]
+    assert versions == sorted(set(versions)) and all(version % 1000 for version in versions)
+
+
+def test_what_a_refused_action_had_planned_for_later_does_not_come(site: Site) -> None:
+    site.subscribe("marie", MONTHLY.id, 3, id="boreal")
+    site.change_seats("boreal", 2, end_of_term=True)
+    with pytest.raises(Refused), site._action():  # two edits as one action, the second of which is refused
+        site.change_seats("boreal", 9, end_of_term=True)
+        site.reactivate("boreal")
+    site.advance(days=31)
+    assert site.current("subscription", "boreal")["subscription_items"][0]["quantity"] == 2

@@ -307,3 +307,10 @@ def test_the_dues_of_a_subscription_are_those_at_its_last_change(site: Site) -> 
 def test_no_seats_at_all_are_refused(seats: int, site: Site) -> None:
     with pytest.raises(WrongValue, match="at least 1"):
         site.subscribe("marie", MONTHLY.id, seats)
+
+
+def test_an_edit_that_changes_nothing_tells_nothing(site: Site) -> None:
+    site.subscribe("marie", MONTHLY.id, 3, id="boreal")
+    place = len(site.events)
+    site.change_seats("boreal", 3)
+    assert site.events[place:] == []
