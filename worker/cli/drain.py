@@ -15,7 +15,7 @@ from worker import log
 from worker.settings import Settings
 
 from .database import connected
-from .output import as_json, say, say_json
+from .output import as_json, counted, say, say_json
 
 
 @click.command()
@@ -37,6 +37,7 @@ def command(as_json: bool) -> None:
         say_json(done)
         return
     say(
-        f"{done['events']} events applied, {done['cancellations']} due cancellations looked at,"
-        f" {done['deliveries']} deliveries attempted."
+        f"{counted(done['events'], 'event')} applied, "
+        f"{counted(done['cancellations'], 'due cancellation')} looked at, "
+        f"{counted(done['deliveries'], 'delivery', 'deliveries')} attempted."
     )

@@ -15,7 +15,20 @@ from worker.settings import Settings
 from . import shapes
 from .database import changing, looking, ring, whoever_runs_this
 from .failures import Problem
-from .output import Column, as_json, heading, limited, note, note_limit, say, say_facts, say_json, say_table, shown_body
+from .output import (
+    Column,
+    as_json,
+    counted,
+    heading,
+    limited,
+    note,
+    note_limit,
+    say,
+    say_facts,
+    say_json,
+    say_table,
+    shown_body,
+)
 
 STATUSES = ("pending", "applied", "ignored", "parked")
 LOOK_BACK = 20_000  # events; a rare type does not make the database read its whole history
@@ -96,7 +109,7 @@ def replay(ids: tuple[str, ...], parked: bool) -> None:
         raise click.UsageError("Name the events to replay, or say --parked.")
     settings = Settings.read()
     count = _replay_parked(settings) if parked else _replay_these(settings, list(dict.fromkeys(ids)))
-    say(f"{count} {'event' if count == 1 else 'events'} to be applied again.")
+    say(f"{counted(count, 'event')} to be applied again.")
     if count:
         ring(settings, "events")
 

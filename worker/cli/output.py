@@ -27,7 +27,7 @@ limited = click.option(
 # Control characters, invisible ones that turn text around, and halves of characters.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
-_BREAKS = re.compile(r"(?<=[\s_:/,;@.-])")
+_BREAKS = re.compile(r"(?<=[_:/,;@.-])")
 
 GOOD, WAITING, BAD = "green", "yellow", "red"
 STATES = {
@@ -195,19 +195,28 @@ def _lines(
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of this width, broken after a space or a mark where there is one; nothing is left out."""
-    lines, line = [], ""
-    for piece in _BREAKS.split(text):
-        if len((line + piece).rstrip()) <= width:
-            line += piece
+    """The text in lines of this width; a word that is longer is broken after a mark. Nothing is left out."""
+    lines = [""]
+    for word in text.split(" "):
+        gap = " " if lines[-1] else ""
+        if len(lines[-1] + gap + word) <= width:
+            lines[-1] += gap + word
             continue
-        if line:
-            lines.append(line.rstrip())
-        while len(piece.rstrip()) > width:
-            lines.append(piece[:width])
-            piece = piece[width:]
-        line = piece
-    return [*lines, line.rstrip()] if line or not lines else lines
+        pieces = _BREAKS.split(word) if len(word) > width else [word]
+        if lines[-1]:
+            lines.append("")
+        for piece in pieces:
+            if lines[-1] and len(lines[-1] + piece) > width:
+                lines.append("")
+            while len(piece) > width:
+                lines[-1], piece = piece[:width], piece[width:]
+                lines.append("")
+            lines[-1] += piece
+    return lines
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def _coloured(text: str, colour: str | None) -> str:

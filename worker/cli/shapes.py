@@ -126,3 +126,14 @@ def _shape(row: Base, *first: str, without: Sequence[str] = ()) -> Shape:
     names = [column.key for column in inspect(type(row)).column_attrs]
     ordered = [*first, *(name for name in names if name not in first)]
     return {name: plain(getattr(row, name)) for name in ordered if name not in _NOT_SHOWN and name not in without}
+
+
+def display(money: Shape | None) -> str:
+    """An amount for a table."""
+    return "-" if money is None else str(money["display"] or money["minor"])
+
+
+def to_whom_and_why(row: Shape) -> str | None:
+    """The recipient and the reason of a row, for the line below it."""
+    told = [f"to {row['recipient']}" if row.get("recipient") else None, row.get("reason")]
+    return ": ".join(each for each in told if each) or None

@@ -35,7 +35,7 @@ from . import shapes
 from .database import looking
 from .failures import Problem
 from .output import Column, as_json, heading, note, say, say_facts, say_json, say_table
-from .shapes import Shape, Shapes
+from .shapes import Shape, Shapes, display, to_whom_and_why
 
 LOOK_BACK = 20_000  # events; whoever looks does not make the database read its whole history
 AT_MOST = 20  # rows of a section in a table; JSON has all
@@ -297,12 +297,6 @@ def names(raw: bytes, kind: str, id: str) -> bool:
 # ---- for people ------------------------------------------------------------------------------------------------------
 
 
-def _display(money: Shape | None) -> str:
-    if money is None:
-        return "-"
-    return str(money["display"] or money["minor"])
-
-
 def _print(document: Shape) -> None:
     (_, thing), *sections = document.items()
     facts = {name: _fact(value) for name, value in thing.items() if not isinstance(value, list)}
@@ -313,19 +307,14 @@ def _print(document: Shape) -> None:
         columns, line = _SECTIONS[name]
         heading(f"{name.replace('_', ' ').capitalize()} ({len(rows)})")
         shown = rows[-AT_MOST:]
-        say_table(columns, [line(row) for row in shown], notes=[_noted(row) for row in shown])
+        say_table(columns, [line(row) for row in shown], notes=[to_whom_and_why(row) for row in shown])
         if len(shown) < len(rows):
             say(f"The newest {AT_MOST} of {len(rows)}; --json has them all.")
     say("\nTimes are UTC.")
 
 
 def _fact(value: Any) -> Any:
-    return _display(value) if isinstance(value, dict) and "minor" in value else value
-
-
-def _noted(row: Shape) -> str | None:
-    told = [f"to {row['recipient']}" if row.get("recipient") else None, row.get("reason")]
-    return ": ".join(each for each in told if each) or None
+    return display(value) if isinstance(value, dict) and "minor" in value else value
 
 
 def _columns(*titles: str, whole: str = "", right: Iterable[str] = ()) -> list[Column]:
@@ -340,7 +329,7 @@ _SECTIONS: dict[str, tuple[list[Column], Callable[[Shape], Sequence[Any]]]] = {
     ),
     "credit_notes": (
         _columns("credit note", "type", "status", "total", whole="credit note", right=("total",)),
-        lambda row: (row["id"], row["type"], row["status"], _display(row["total"])),
+        lambda row: (row["id"], row["type"], row["status"], display(row["total"])),
     ),
     "calls": (
         _columns("call", "key", "state", "attempts", whole="key", right=("attempts",)),
@@ -360,7 +349,7 @@ _SECTIONS: dict[str, tuple[list[Column], Callable[[Shape], Sequence[Any]]]] = {
     ),
     "invoices": (
         _columns("invoice", "status", "total", "due", "due on", whole="invoice", right=("total", "due")),
-        lambda row: (row["id"], row["status"], _display(row["total"]), _display(row["amount_due"]), row["due_at"]),
+        lambda row: (row["id"], row["status"], display(row["total"]), display(row["amount_due"]), row["due_at"]),
     ),
     "payments": (
         _columns("payment", "kind", "status", "amount", "method", "received", whole="payment", right=("amount",)),
@@ -368,14 +357,14 @@ _SECTIONS: dict[str, tuple[list[Column], Callable[[Shape], Sequence[Any]]]] = {
             row["id"],
             row["kind"],
             row["status"],
-            _display(row["amount"]),
+            display(row["amount"]),
             row["method"],
             row["received_on"],
         ),
     ),
     "followups": (
         _columns("invoice", "state", "balance", "due on", "days late", whole="invoice", right=("balance", "days late")),
-        lambda row: (row["invoice_id"], row["state"], _display(row["balance"]), row["due_on"], row["days_late"]),
+        lambda row: (row["invoice_id"], row["state"], display(row["balance"]), row["due_on"], row["days_late"]),
     ),
     "cancellations": (
         _columns("subscription", "effective", "on", "state", whole="subscription"),

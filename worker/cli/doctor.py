@@ -1,0 +1,366 @@
+"""`quittance doctor`: everything this installation stands on, each with its cause and its fix."""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from emails.senders import FileSender, SmtpSender, sender_for
+from gateway.client import gateway_of
+from gateway.errors import ProviderDown, ProviderRefused
+from worker.settings import DEVELOPMENT_SECRET_KEY, Settings, SettingsError, table
+
+from . import db
+from .database import connected, looking
+from .failures import where, why_unreachable
+from .output import BAD, GOOD, WAITING, as_json, harmless, say, say_json, wrapped
+
+OLDEST_SERVER = 15
+SHORTEST_PASSWORD = 16
+PATIENCE = 3  # seconds for each step with a server
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at: `cause` says what is so, `fix` what to do where that is not right."""
+
+    name: str
+    state: Literal["ok", "warning", "problem"]
+    cause: str
+    fix: str = ""
+
+
+_MARKS = {"ok": ("✓", GOOD), "warning": ("!", WAITING), "problem": ("✗", BAD)}
+
+
+@click.command()
+@click.option("--online", is_flag=True, help="Also ask Chargebee, with one cheap read.")
+@as_json
+@click.pass_context
+def command(ctx: click.Context, online: bool, as_json: bool) -> None:
+    """Check settings, database, broker, mail and Chargebee. Exit code 1 where something is wrong."""
+    checks = list(_all(online))
+    well = all(check.state != "problem" for check in checks)
+    if as_json:
+        say_json({"ok": well, "checks": [asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            _print(check)
+    ctx.exit(0 if well else 1)
+
+
+def _print(check: Check) -> None:
+    mark, colour = _MARKS[check.state]
+    told = f"{check.name}: {check.cause}." + (f" {check.fix[0].upper()}{check.fix[1:]}." if check.fix else "")
+    first, *more = wrapped(harmless(told), 78)
+    say(f"{click.style(mark, fg=colour)} {first}")
+    for line in more:
+        say(f"  {line}")
+
+
+def _all(online: bool) -> Iterator[Check]:
+    try:
+        settings = Settings.read()
+    except SettingsError as wrong:
+        for problem in wrong.problems:
+            cause, _, fix = problem.partition(": ")
+            yield Check("settings", "problem", cause, fix)
+        return
+    yield Check("settings", "ok", f"they can be read ({settings.env})")
+    yield from _needed(settings)
+    yield from _secrets(settings)
+    yield from _database(settings)
+    yield from (_redis if settings.broker_url.startswith("redis") else _rabbit)(settings)
+    yield from _mail(settings)
+    yield from _chargebee(settings, online)
+
+
+# ---- settings --------------------------------------------------------------------------------------------------------
+
+
+def _needed(settings: Settings) -> Iterator[Check]:
+    """What a setting's absence costs."""
+    for name in ("mail_url", "mail_from", "secret_key", "public_url"):
+        yield from _missing(settings, name, "problem")
+    for name in ("merchant.name", "merchant.support_email", "finance_emails", "ops_emails"):
+        yield from _missing(settings, name, "warning")
+    money = settings.remittance
+    if not (money.account or money.mail_to or money.interac):
+        yield Check(
+            "remittance",
+            "warning",
+            "customers who pay by cheque or wire are not told where to send it",
+            "set REMITTANCE_ACCOUNT, REMITTANCE_MAIL_TO or REMITTANCE_INTERAC, and what belongs to it",
+        )
+
+
+def _missing(settings: Settings, name: str, state: Literal["warning", "problem"]) -> Iterator[Check]:
+    try:
+        settings.require(name)
+    except SettingsError as wrong:
+        cause, _, fix = wrong.problems[0].partition(": ")
+        if fix == "set it":
+            meaning = next(line.meaning for line in table() if cause.startswith(f"{line.name} "))
+            fix = f"set it: {meaning[0].lower()}{meaning[1:]}"
+        yield Check("settings", state, cause, fix)
+
+
+def _secrets(settings: Settings) -> Iterator[Check]:
+    weak: Literal["warning", "problem"] = "problem" if settings.env == "production" else "warning"
+    for user, password in settings.webhook_credentials:
+        if len(password) < SHORTEST_PASSWORD or len(set(password)) < 6 or password == user:
+            yield Check(
+                "webhook credentials",
+                weak,
+                f"the password of {user} in WEBHOOK_CREDENTIALS can be guessed",
+                f"choose a random one of {SHORTEST_PASSWORD} characters or more, here and in Chargebee under"
+                " Settings > Webhooks",
+            )
+        else:
+            yield Check("webhook credentials", "ok", f"the password of {user} is long enough")
+    if settings.secret_key == DEVELOPMENT_SECRET_KEY:
+        cause = "SECRET_KEY is the one that everybody knows, which production refuses"
+        yield Check("secret key", "warning", cause, "set it before anybody else can reach this installation")
+
+
+# ---- database --------------------------------------------------------------------------------------------------------
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    place = where(settings.database_url)
+    try:
+        with connected(settings) as engine, engine.connect() as connection:
+            version = int(connection.execute(text("show server_version_num")).scalar_one())
+            current = db.current(engine)
+    except DBAPIError as error:
+        yield Check("database", "problem", f"{place} cannot be used", why_unreachable(error.orig or error))
+        return
+    if version < OLDEST_SERVER * 10_000:
+        cause = f"{place} is PostgreSQL {version // 10_000}"
+        yield Check("database", "problem", cause, f"use PostgreSQL {OLDEST_SERVER} or later")
+    else:
+        yield Check("database", "ok", f"{place} answers: PostgreSQL {version // 10_000}")
+    head = db.head()
+    if current != head:
+        cause = f"the schema is at {current}" if current else "the database is empty"
+        yield Check("migrations", "problem", f"{cause}, this version works with {head}", "run: quittance db upgrade")
+        return
+    yield Check("migrations", "ok", f"the schema is at {head}")
+    try:
+        with looking(settings) as session:
+            yield from _clock(settings, session)
+            yield from _work(session)
+    except DBAPIError as error:
+        yield Check("database", "problem", f"{place} cannot be asked", why_unreachable(error.orig or error))
+
+
+def _clock(settings: Settings, session: Session) -> Iterator[Check]:
+    ahead: timedelta | None = session.scalar(text("select ahead from business_clock"))
+    if ahead is None:
+        yield Check("clock", "ok", "the business clock is the database's")
+        return
+    state: Literal["warning", "problem"] = "problem" if settings.env == "production" else "warning"
+    moved = "ahead of" if ahead >= timedelta(0) else "behind"
+    days = abs(ahead).total_seconds() / 86_400
+    cause = f"the business clock was set: it is {days:.1f} days {moved} the database's"
+    yield Check("clock", state, cause, "run: quittance clock reset")
+
+
+def _work(session: Session) -> Iterator[Check]:
+    """What is stuck. Partial indexes answer each question, whatever the history; counting ends at a thousand."""
+    for name, count, fix in (
+        (
+            "events are parked: a person must look",
+            "select from inbox_events where status = 'parked'",
+            "see: quittance events list --status parked; mend the cause, then: quittance events replay",
+        ),
+        (
+            "events have been due for a minute",
+            "select from inbox_events where status = 'pending' and starts = 0 and due_at < now() - interval '1 min'",
+            "start a worker for the queue events, or run: quittance drain",
+        ),
+        (
+            "deliveries failed or are held: a person must look",
+            "select from outbox where state in ('failed', 'held')",
+            "see: quittance outbox list; mend the cause, then: quittance outbox release",
+        ),
+        (
+            "deliveries have been due for five minutes",
+            "select from outbox where state = 'new' and queue in ('mail', 'provider')"
+            " and due_at < now() - interval '5 min'",
+            "start a worker for the queues mail and provider, or run: quittance drain",
+        ),
+    ):
+        found: int = session.execute(text(f"select count(*) from ({count} limit 1000) as found")).scalar_one()  # noqa: S608
+        if found:
+            yield Check("work", "warning", f"{found}{' or more' if found == 1000 else ''} {name}", fix)
+
+
+# ---- broker ----------------------------------------------------------------------------------------------------------
+
+
+def _redis(settings: Settings) -> Iterator[Check]:
+    redis: Any = import_module("redis")
+    retry = import_module("redis.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
+    try:
+        with redis.Redis.from_url(
+            settings.broker_url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=retry
+        ) as client:
+            client.ping()
+            memory, persistence = client.info("memory"), client.info("persistence")
+    except redis.exceptions.AuthenticationError:
+        yield Check("broker", "problem", "the password in BROKER_URL is refused", "correct it")
+        return
+    except redis.exceptions.RedisError as error:
+        yield _no_broker(error)
+        return
+    yield Check("broker", "ok", "it answers")
+    policy = memory.get("maxmemory_policy")
+    if policy != "noeviction":
+        cause = f"the broker's maxmemory-policy is {policy}: when memory runs out, it throws messages away"
+        yield Check("broker", "problem", cause, "set maxmemory-policy to noeviction in its configuration")
+    if not persistence.get("aof_enabled"):
+        cause = "the broker keeps nothing when it restarts; the sweeper rings again, later"
+        yield Check("broker", "warning", cause, "set appendonly to yes in its configuration")
+
+
+def _rabbit(settings: Settings) -> Iterator[Check]:
+    kombu: Any = import_module("kombu")
+    connection = kombu.Connection(settings.broker_url, connect_timeout=PATIENCE)
+    try:
+        with closing(connection):
+            connection.connect()
+    except Exception as error:  # a transport raises what it likes
+        yield _no_broker(error)
+    else:
+        yield Check("broker", "ok", "it answers")
+
+
+def _no_broker(error: Exception) -> Check:
+    # The kind of error only: its text may hold the broker's URL.
+    cause = f"the broker in BROKER_URL cannot be reached ({type(error).__name__})"
+    return Check(
+        "broker", "problem", cause, "start it, or correct BROKER_URL; until then work is slow, nothing is lost"
+    )
+
+
+# ---- mail ------------------------------------------------------------------------------------------------------------
+
+
+def _mail(settings: Settings) -> Iterator[Check]:
+    if not settings.mail_url:
+        return
+    try:
+        sender = sender_for(settings.mail_url)
+    except ValueError as wrong:
+        yield Check("mail", "problem", "MAIL_URL cannot be used", str(wrong))
+        return
+    if isinstance(sender, SmtpSender):
+        yield _relay(sender)
+        return
+    if isinstance(sender, FileSender):
+        yield _folder(sender.directory)
+    if settings.env == "production":
+        cause = f"MAIL_URL is {settings.mail_url.partition(':')[0]}: no mail reaches anybody"
+        yield Check("mail", "warning", cause, "set it to smtp+starttls://user:password@host:587")
+    elif not isinstance(sender, FileSender):
+        yield Check("mail", "ok", f"mail goes to {settings.mail_url}")
+
+
+def _relay(sender: SmtpSender) -> Check:
+    """Knock, sign in, and say goodbye without having sent anything."""
+    place = f"the mail server at {sender.host}:{sender.port} (MAIL_URL)"
+    tls = ssl.create_default_context()
+    connect: Callable[..., smtplib.SMTP] = smtplib.SMTP
+    more: dict[str, Any] = {}
+    if sender.security == "tls":
+        connect, more = smtplib.SMTP_SSL, {"context": tls}
+    try:
+        with connect(sender.host, sender.port, local_hostname=sender.host_name, timeout=PATIENCE, **more) as relay:
+            relay.ehlo_or_helo_if_needed()
+            if sender.security == "starttls":
+                relay.starttls(context=tls)
+            if sender.user is not None:
+                relay.login(sender.user, sender.password)
+    except smtplib.SMTPAuthenticationError:
+        return Check("mail", "problem", f"{place} refuses the user or the password", "correct them in MAIL_URL")
+    except ssl.SSLCertVerificationError as error:
+        return Check(
+            "mail",
+            "problem",
+            f"{place} has a certificate that is not trusted: {error.verify_message}",
+            "use the name that the certificate is for, or add its authority to this machine",
+        )
+    except smtplib.SMTPNotSupportedError:
+        return Check(
+            "mail",
+            "problem",
+            f"{place} does not offer what MAIL_URL asks for: TLS, or signing in",
+            "use another scheme (smtp, smtps, smtp+starttls) or port",
+        )
+    except (OSError, smtplib.SMTPException) as error:
+        return Check(
+            "mail",
+            "problem",
+            f"{place} cannot be used ({type(error).__name__})",
+            "start it, or correct MAIL_URL; until then mail waits, and is tried for three days",
+        )
+    return Check("mail", "ok", f"{place} lets us in")
+
+
+def _folder(folder: Path) -> Check:
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return Check("mail", "ok", f"mail is kept in {folder}")
+    return Check(
+        "mail", "problem", f"mail cannot be kept in {folder}", f"make {there} a folder that this user may write"
+    )
+
+
+# ---- Chargebee -------------------------------------------------------------------------------------------------------
+
+
+def _chargebee(settings: Settings, online: bool) -> Iterator[Check]:
+    gateway = gateway_of(settings)
+    if gateway is None:
+        yield Check(
+            "Chargebee",
+            "warning",
+            "no API is configured: the worker believes webhooks alone, and invoices are mailed without their PDF",
+            "set CHARGEBEE_SITE and CHARGEBEE_API_KEY",
+        )
+        return
+    site, key = settings.chargebee_site or "", settings.chargebee_api_key or ""
+    for kind, is_test in (("live", False), ("test", True)):
+        if key.startswith(f"{kind}_") and site.endswith("-test") is not is_test:
+            ends = "ends" if site.endswith("-test") else "does not end"
+            yield Check(
+                "Chargebee",
+                "problem",
+                f"CHARGEBEE_API_KEY is a {kind} key but CHARGEBEE_SITE {ends} in -test",
+                "use the key from Settings > Configure Chargebee > API keys of that site",
+            )
+            return
+    if not online:
+        yield Check("Chargebee", "ok", f"site {site} is configured; --online asks it")
+        return
+    try:
+        gateway.events(datetime.now(UTC) - timedelta(minutes=1), limit=1)
+    except (ProviderDown, ProviderRefused) as error:
+        cause, _, fix = str(error).rpartition("; ")
+        yield Check("Chargebee", "problem", cause, fix)
+    else:
+        yield Check("Chargebee", "ok", f"site {site} answers, and takes the key")

@@ -1,0 +1,66 @@
+"""`quittance followups`: what finance has to chase, as the worker sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from sqlalchemy import select
+
+from models import Followup
+from worker.settings import Settings
+
+from .database import looking
+from .output import Column, as_json, limited, note_limit, say_json, say_table
+from .shapes import Shapes, display
+
+
+@click.group()
+def command() -> None:
+    """Cheques and wires to chase."""
+
+
+@command.command("list")
+@click.option("--all", "closed_too", is_flag=True, help="The closed ones too, the newest first.")
+@limited
+@as_json
+def list_(closed_too: bool, limit: int, as_json: bool) -> None:
+    """Open follow-ups, the one that was due first on top; days late on today's date in the site's zone."""
+    wanted = select(Followup).limit(limit + 1)
+    if closed_too:
+        wanted = wanted.order_by(Followup.opened_at.desc(), Followup.invoice_id)
+    else:
+        wanted = wanted.where(Followup.open).order_by(Followup.due_on, Followup.invoice_id)
+    settings = Settings.read()
+    with looking(settings) as session:
+        shapes = Shapes.of(settings, session)
+        found = [shapes.followup(row) for row in session.scalars(wanted)]
+    rows: list[dict[str, Any]] = found[:limit]
+    if as_json:
+        say_json({"followups": rows})
+    else:
+        columns = [
+            Column("invoice", whole=True),
+            Column("customer"),
+            Column("state"),
+            Column("balance", right=True, whole=True),
+            Column("due on", whole=True),
+            Column("late", right=True),
+            Column("bucket", whole=True),
+        ]
+        cells = [
+            (
+                row["invoice_id"],
+                row["customer_id"],
+                row["state"],
+                display(row["balance"]),
+                row["due_on"],
+                row["days_late"],
+                row["bucket"],
+            )
+            for row in rows
+        ]
+        notes = [row["closed_reason"] for row in rows]
+        say_table(columns, cells, notes=notes, empty="No follow-ups." if closed_too else "Nothing to chase.")
+    if len(found) > limit:
+        note_limit(limit)
