@@ -144,9 +144,11 @@ EXPECTED: dict[str, Expected] = {
     "subscription_cancellation_scheduled.json": Expected(
         "applied", seats={"3Nl7oGgQqGFprj9": 0}, cancellation={"3Nl7oGgQqGFprj9": ("run", 1349638824)}
     ),
-    # cancelled, so that neither plan nor items are needed. It does not say when: a cancellation is keyed by its
-    # instant, and there is none to write down.
-    "subscription_cancelled.json": Expected("applied", seats={"sub_123": 0}),
+    # cancelled, so that neither plan nor items are needed. It does not say when. Real bodies do, and theirs is about
+    # the time of the event; so the time of the snapshot, which here is the event's, stands in for it.
+    "subscription_cancelled.json": Expected(
+        "applied", seats={"sub_123": 0}, cancellation={"sub_123": ("run", 1234567890)}
+    ),
     "subscription_changed.json": Expected("applied", seats={"sub_123": 1}),
     "subscription_created--2.json": Expected("applied", seats={"sub_123": 1}),
     # content is {}.
@@ -264,6 +266,11 @@ SEATS: dict[str, int] = {
 }
 # sub_123: as the status that stays says, and the same in every order.
 SEATS_OF_SUB_123: dict[str, int] = {"active": 1, "in_trial": 1, "cancelled": 0}
+CANCELLATIONS_OF_SUB_123: dict[str, dict[str, tuple[Literal["scheduled", "run"], int]]] = {
+    "active": {},
+    "in_trial": {},
+    "cancelled": {"sub_123": ("run", 1234567890)},
+}
 
 INVOICES: dict[str, Row] = {
     # payment_refunded (1362253267000) after subscription_activated (1344368425000).
@@ -293,7 +300,7 @@ PAYMENTS: dict[str, Paid] = EXPECTED["payment_refunded.json"].payments
 # The customer of invoice 1 ends with collection off, but the invoice is paid; see FOLLOWUPS above for the others.
 OPEN_FOLLOWUPS: dict[str, int] = {}
 
-# The cancellation of 2012 was over before the subscription was last seen, active; sub_123 never says when it ended.
+# The cancellation of 2012 was over before the subscription was last seen, active.
 CANCELLATIONS: dict[str, tuple[Literal["scheduled", "run"], int]] = {}
 
 INVOICE_MAILS: frozenset[str] = MAIL_OF_INVOICE_1
