@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,13 +20,14 @@ from tests.webhooks.calls import CREDENTIALS, Call, an_event, over_a_socket, thr
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    home = tmp_path_factory.mktemp("outage")
-    for folder in (home, *home.parents[:2]):
-        folder.chmod(0o755)
-    server = Postgres(home / "postgres", durable=False, settings={"max_connections": "12"}).start()
-    yield server
-    server.stop()
+def server() -> Iterator[Postgres]:
+    # Not below pytest's own folder: as root the server runs as nobody, who may not walk through that one.
+    with tempfile.TemporaryDirectory(prefix="quittance-outage-") as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        server = Postgres(home / "postgres", durable=False, settings={"max_connections": "12"}).start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture
