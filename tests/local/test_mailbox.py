@@ -196,7 +196,8 @@ def test_a_page_asked_for_under_a_strangers_name_is_refused(mailbox: Running) ->
 def test_a_broken_message_is_shown_as_far_as_it_goes(mailbox: Running) -> None:
     mailbox.folder.mkdir(exist_ok=True)
     (mailbox.folder / "broken.eml").write_bytes(
-        b"Subject: =?utf-8?q?caf=C3?=\r\nTo: <<>>\r\nDate: never\r\nContent-Type: text/plain; charset=nonsense\r\n\r\n\xff\xfe"
+        b"Subject: =?utf-8?q?caf=C3?=\r\nTo: <<>>\r\nDate: never\r\n"
+        b"Content-Type: text/plain; charset=nonsense\r\n\r\n\xff\xfe"
     )
     (mailbox.folder / "empty.eml").write_bytes(b"")
     assert mailbox.get("/")[0] == 200
