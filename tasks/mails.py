@@ -21,7 +21,7 @@ from models.session import transaction
 
 from .inbox import take_in
 from .outbox import Delivery, Outcome
-from .world import OVERTAKEN
+from .world import OVERTAKEN, asked_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,8 @@ def send(
     try:
         reply = couriers.sender.send(message, delivery.begin)
     except OutcomeUnknown as unknown:
+        if couriers.resend_ambiguous:
+            raise NotYet(f"the mail server may have accepted it: {unknown}") from unknown
         return Outcome("held", f"the mail server may have accepted it: {unknown}", kept)
     except SendAborted:
         raise NotYet("the lease went to another worker before the message left") from None
@@ -159,7 +161,14 @@ def recipient_of(delivery: Delivery, customer: Customer, kind: Kind[Any]) -> Rec
                 event_id=row.event_id,
                 recipient=other.address,
             )
-            session.execute(copy.on_conflict_do_nothing(index_elements=["key"]))
+            overtaken_before = (OutboxRow.state == "suppressed") & (OutboxRow.reason == OVERTAKEN)
+            session.execute(
+                copy.on_conflict_do_update(
+                    index_elements=["key"],
+                    set_=asked_again() | {"recipient": other.address, "payload": copy.excluded.payload},
+                    where=overtaken_before,
+                )
+            )
     return first
 
 

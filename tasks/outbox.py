@@ -57,7 +57,7 @@ def queue_call(world: World, name: str, object_id: str, *, revision: int = 0) ->
 
 
 def queue_callback(
-    world: World, name: str, object_id: str, customer_id: str | None, *, revision: int, payload: dict[str, Any]
+    world: World, name: str, object_id: str, customer_id: str | None, *, revision: str, payload: dict[str, Any]
 ) -> None:
     """One callback to the product, where it asked for them."""
     if world.rules.calls_back:
@@ -185,7 +185,7 @@ def deliver_one(delivery: Delivery) -> None:
             _fail(delivery, str(reason))
         except Exception as surprise:
             log.error("delivery failed: a fault of ours", exc_info=surprise)
-            if delivery.began and row.kind == "email":
+            if delivery.began and row.kind == "email" and not delivery.couriers.resend_ambiguous:
                 _finish(delivery, "held", f"{type(surprise).__name__} while sending; see the log")
             else:
                 _try_again(delivery, surprise)

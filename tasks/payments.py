@@ -27,7 +27,9 @@ def record_payment(world: World, transaction: Transaction, change: Change | None
 @derives(Invoice)
 def record_payments_of(world: World, invoice: Invoice, change: Change | None) -> None:
     """Record the payments that an invoice lists, or listed: it may be the only one to speak of them."""
+    before = change.before if change else None
     listed = {link["transaction_id"] for link in invoice.linked_payments}
+    listed |= {link["transaction_id"] for link in before.linked_payments} if isinstance(before, Invoice) else set()
     listed |= {row.transaction_id for row in world.where(PaymentApplication, invoice_id=invoice.id)}
     for transaction_id in sorted(listed):
         _bring_in_line(world, transaction_id)
@@ -62,12 +64,13 @@ def _applied(
     )
     known = [i for id in by_transaction if (i := world.get(Invoice, id))] + [invoice for invoice, _ in listing]
     by_invoice: dict[str, Paid] = {}
-    for invoice, link in listing:
+    for invoice in known:
         if transaction and transaction.currency and invoice.currency and transaction.currency != invoice.currency:
             raise NeedsAttention(
                 f"invoice {invoice.id} is in {invoice.currency}, payment {transaction.id} in {transaction.currency}; "
                 "void one in Chargebee, then replay"
             )
+    for invoice, link in listing:
         if status_of(link["status"], deleted=False) == "succeeded":  # failed attempts are listed too
             before = by_invoice[invoice.id].applied if invoice.id in by_invoice else 0
             by_invoice[invoice.id] = Paid(invoice.id, before + link["applied"], invoice.version)

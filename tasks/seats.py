@@ -34,7 +34,8 @@ def bring_seats_in_line(world: World, subscription: Subscription, change: Change
             "seats.changed",
             subscription.id,
             subscription.customer_id,
-            revision=subscription.version,
+            # With the count: the clock may end the seats under a version that was told already.
+            revision=f"{subscription.version}:{seats}",
             payload={"subscription": subscription.id, "customer": subscription.customer_id, "seats": seats},
         )
 

@@ -246,8 +246,11 @@ class World:
             if id(row) not in fresh and id(row) not in gone and id(row) not in replaced:
                 known = before.setdefault(id(row), (row, {}))[1]
                 for name, value in values.items():
-                    known.setdefault(name, value)
+                    if name != "tie_at":  # the same snapshot seen later: nothing changed that needs explaining
+                        known.setdefault(name, value)
         for row, values in before.values():
+            if not values:
+                continue
             after = {name: _plain(getattr(row, name)) for name in values}
             yield told | _named(row) | {"before": {n: _plain(v) for n, v in values.items()}, "after": after}
         for row in journal.removed:
@@ -301,12 +304,21 @@ class World:
             Invoice, or_(*invoices), wanted.invoices, wanted.customers, wanted.subscriptions, wanted.transactions
         )
         found = self.where(Invoice)
+        invoice_ids = wanted.invoices | {invoice.id for invoice in found}
         transactions = wanted.transactions | {link["transaction_id"] for i in found for link in i.linked_payments}
-        self._take(PaymentApplication, PaymentApplication.transaction_id.in_(transactions), transactions)
-        further = {a.invoice_id for a in self.where(PaymentApplication)} - {invoice.id for invoice in found}
+        # A payment may have paid an invoice that does not list it (any more); and what else it paid is asked for too.
+        paid_these = select(PaymentApplication.transaction_id).where(PaymentApplication.invoice_id.in_(invoice_ids))
+        self._take(
+            PaymentApplication,
+            or_(PaymentApplication.transaction_id.in_(transactions), PaymentApplication.transaction_id.in_(paid_these)),
+            transactions,
+            invoice_ids,
+        )
+        transactions |= {a.transaction_id for a in self.where(PaymentApplication)}
+        further = {a.invoice_id for a in self.where(PaymentApplication)} - invoice_ids
         self._take(Invoice, Invoice.id.in_(further), further)
         found = self.where(Invoice)
-        invoice_ids = wanted.invoices | {invoice.id for invoice in found}
+        invoice_ids |= {invoice.id for invoice in found}
         self._take(Transaction, Transaction.id.in_(transactions), transactions)
         self._take(Payment, Payment.id.in_(transactions), transactions)
         self._take(Followup, Followup.invoice_id.in_(invoice_ids), invoice_ids)
@@ -453,13 +465,19 @@ def _outbox_values(row: OutboxRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _OUTBOX} | {"payload": row.payload or {}}
 
 
+def asked_again() -> dict[str, Any]:
+    """What makes a row that was overtaken a new one: its recipients are found, and its patience counts, from now."""
+    blank = dict.fromkeys(("reason", "recipient", "reply", "ended_at", "lease_until"))
+    return blank | {"state": "new", "attempts": 0, "due_at": func.now(), "created_at": func.now()}
+
+
 def _queue_statement() -> Any:
     table = _table(OutboxRow)
     statement = insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in _OUTBOX})
     again = (table.c.state == "suppressed") & (table.c.reason == OVERTAKEN) & (statement.excluded.state == "new")
     return statement.on_conflict_do_update(
         index_elements=["key"],
-        set_={"state": "new", "reason": None, "due_at": func.now(), "payload": statement.excluded.payload},
+        set_=asked_again() | {"payload": statement.excluded.payload},
         where=again,  # called for again after it was overtaken, and never sent
     )
 
