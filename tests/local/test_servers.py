@@ -77,6 +77,12 @@ def test_postgres_keeps_its_port_and_what_was_committed_when_it_is_stopped_or_ki
     assert ask(postgres, "select count(*) from kept") == 2
 
 
+def test_a_killed_postgres_puts_nothing_in_order_before_it_ends(postgres: Postgres) -> None:
+    postgres.kill()
+    postgres.start()
+    assert "database system was not properly shut down" in postgres.log.read_text()
+
+
 def test_postgres_listens_on_this_machine_only_in_utc(postgres: Postgres) -> None:
     assert ask(postgres, "show listen_addresses") == "127.0.0.1"
     assert ask(postgres, "show unix_socket_directories") == ""
