@@ -19,6 +19,7 @@ def test_a_customer_has_a_quebec_address_and_no_null_fields(site: Site) -> None:
 @pytest.mark.parametrize("given", ["fr_CA", "fr-CA"])
 def test_a_locale_goes_out_with_a_hyphen(given: str, site: Site) -> None:
     assert site.change_customer("marie", locale=given)["locale"] == "fr-CA"
+    assert site.create_customer(company="Atelier Nord", email=None, locale=given)["locale"] == "fr-CA"
 
 
 def test_a_change_tells_of_the_customer_as_it_is_then(site: Site) -> None:
