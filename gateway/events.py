@@ -177,6 +177,13 @@ class Reader:
             "Chargebee, then replay"
         )
 
+    def must_have(self, *names: str) -> None:
+        missing = [name for name in names if self.body.get(name) is None]
+        if missing:
+            raise NeedsAttention(
+                f"{self.kind} {self.id} has no {', '.join(missing)}; look at the object in Chargebee, then replay"
+            )
+
     def whole(self, name: str) -> int | None:
         """An integer: money in minor units, seconds, a count. A fraction, an exponent or a boolean is refused."""
         value = self.body.get(name)
@@ -315,6 +322,8 @@ def _quantity(item: Reader, prefix: str, *, plan: bool) -> int:
 
 
 def _invoice(of: Reader) -> dict[str, Any]:
+    if of.body.get("deleted") is not True:
+        of.must_have("status", "currency_code", "total", "amount_due")  # else it would look like one that owes nothing
     return {
         "customer_id": of.text("customer_id"),
         "subscription_id": of.text("subscription_id"),

@@ -44,19 +44,28 @@ def items(**subscription: Any) -> Any:
 def test_every_object_that_we_keep_is_found() -> None:
     kinds = ["customer", "subscription", "invoice", "transaction", "credit_note", "payment_source"]
     content = {kind: {"id": f"{kind}_1", "resource_version": 5} for kind in kinds}
+    content["invoice"] = an_invoice() | content["invoice"]
     found = read(an_event() | {"content": content}).snapshots
     assert {(snapshot.kind, snapshot.id, snapshot.version) for snapshot in found} == {
         (kind, f"{kind}_1", 5) for kind in kinds
     }
 
 
+@pytest.mark.parametrize("missing", ["status", "currency_code", "total", "amount_due"])
+def test_an_invoice_that_does_not_say_what_it_asks_for_is_refused(missing: str) -> None:
+    bare = {name: value for name, value in an_invoice().items() if name != missing}
+    with pytest.raises(NeedsAttention, match=f"invoice F-1 has no {missing}; .* then replay"):
+        read(an_event(bare))
+    assert read(an_event(bare | {"deleted": True})).snapshots  # a tombstone says all it must
+
+
 @pytest.mark.parametrize(
     "content",
     [
-        {"invoice": {"id": "F-1"}, "invoices": [{"id": "F-2"}, {"id": "F-3"}]},
-        {"invoices": [{"id": "F-1"}, {"id": "F-2"}, {"id": "F-3"}]},
-        {"invoice": [{"id": "F-1"}, {"id": "F-2"}, {"id": "F-3"}]},
-        {"invoice": {"id": "F-1"}, "invoices": [{"id": "F-2"}, None, {"id": "F-3"}]},
+        {"invoice": an_invoice(id="F-1"), "invoices": [an_invoice(id="F-2"), an_invoice(id="F-3")]},
+        {"invoices": [an_invoice(id="F-1"), an_invoice(id="F-2"), an_invoice(id="F-3")]},
+        {"invoice": [an_invoice(id="F-1"), an_invoice(id="F-2"), an_invoice(id="F-3")]},
+        {"invoice": an_invoice(id="F-1"), "invoices": [an_invoice(id="F-2"), None, an_invoice(id="F-3")]},
     ],
 )
 def test_members_are_read_in_the_singular_and_in_the_plural(content: Body) -> None:
