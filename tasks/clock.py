@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import Engine, select
+from sqlalchemy import BigInteger, Engine, Text, cast, exists, extract, func, literal, select
 
-from models import Cancellation, Subscription, clock
+from models import Cancellation, OutboxRow, Subscription, clock
 from models.session import transaction
 
 from . import inbox, outbox
@@ -46,6 +46,10 @@ def carry_out_due_cancellations(engine: Engine, rules: Rules) -> int:
         due = select(Cancellation.subscription_id, Cancellation.effective_at).where(
             Cancellation.state == "scheduled", Cancellation.effective_at <= now
         )
+        if rules.asks_the_api:  # those that Chargebee is asked about already must not hide the others
+            instant = cast(func.floor(extract("epoch", Cancellation.effective_at)), BigInteger).cast(Text)
+            key = literal("confirm_cancellation:") + Cancellation.subscription_id + ":" + instant
+            due = due.where(~exists().where(OutboxRow.key == key))
         found = session.execute(due.order_by(Cancellation.effective_at).limit(500)).all()
     for subscription_id, effective_at in found:
         try:

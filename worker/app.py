@@ -7,11 +7,14 @@ what is worked on. Losing, doubling or delaying a message changes nothing but la
 from __future__ import annotations
 
 import logging
+import sys
 from functools import lru_cache
 from typing import Any
 
 from celery import Celery, signals
 from kombu.entity import Queue
+from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from models.session import engine_for
@@ -87,6 +90,23 @@ def _set_up_logging(**_: Any) -> None:
     # Messages come and go every few seconds and say nothing: what was done is logged where it is done.
     for chatty in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+@signals.worker_init.connect
+def _refuse_a_forgetful_broker(**_: Any) -> None:
+    """Under any policy but noeviction publishes still succeed while messages vanish. One that is away is waited for."""
+    if not settings.broker_url.startswith("redis"):
+        return
+    try:
+        with Redis.from_url(settings.broker_url, socket_timeout=2, socket_connect_timeout=2) as broker:
+            policy = broker.info("memory").get("maxmemory_policy")
+    except RedisError:
+        return
+    if policy != "noeviction":
+        sys.exit(
+            f"The broker's maxmemory-policy is {policy}: it throws messages away when memory runs out. "
+            "Set maxmemory-policy to noeviction in its configuration, then start again."
+        )
 
 
 @signals.worker_process_init.connect
