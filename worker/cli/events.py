@@ -153,7 +153,8 @@ def _replay_parked(settings: Settings) -> int:
 
 def _again(session: Session, ids: list[str]) -> set[str]:
     """Make these pending, with an audit entry each; those that were so already, or have no body, are left alone."""
-    before = dict(session.execute(select(InboxEvent.id, InboxEvent.status).where(InboxEvent.id.in_(ids))).tuples())
+    known = select(InboxEvent.id, InboxEvent.status).where(InboxEvent.id.in_(ids))
+    before = {row.id: row.status for row in session.execute(known)}
     pending = (
         update(InboxEvent)
         .where(InboxEvent.id.in_(ids), InboxEvent.status != "pending", InboxEvent.raw.is_not(None))

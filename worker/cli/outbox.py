@@ -88,7 +88,7 @@ def release(keys: tuple[str, ...], yes: bool) -> None:
             .returning(OutboxRow.key, OutboxRow.queue)
             .execution_options(synchronize_session=False)
         )
-        released = dict(session.execute(go).tuples())
+        released = {row.key: row.queue for row in session.execute(go)}
         entries = [
             {
                 "actor": whoever_runs_this(),
