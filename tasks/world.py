@@ -315,11 +315,13 @@ class World:
             invoice_ids,
         )
         transactions |= {a.transaction_id for a in self.where(PaymentApplication)}
-        further = {a.invoice_id for a in self.where(PaymentApplication)} - invoice_ids
+        self._take(Transaction, Transaction.id.in_(transactions), transactions)
+        # Each invoice that a payment names has a word to say of what it paid.
+        named = {link["invoice_id"] for each in self.where(Transaction) for link in each.linked_invoices}
+        further = (named | {a.invoice_id for a in self.where(PaymentApplication)}) - invoice_ids
         self._take(Invoice, Invoice.id.in_(further), further)
         found = self.where(Invoice)
         invoice_ids |= {invoice.id for invoice in found}
-        self._take(Transaction, Transaction.id.in_(transactions), transactions)
         self._take(Payment, Payment.id.in_(transactions), transactions)
         self._take(Followup, Followup.invoice_id.in_(invoice_ids), invoice_ids)
         subscriptions = (
