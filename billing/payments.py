@@ -80,4 +80,3 @@ def unused(amount: int | None, stated: int | None, applied: Iterable[int], *, re
     if stated is not None:
         return stated
     return max(0, (amount or 0) - sum(applied) - refunded)
-

@@ -98,6 +98,7 @@ def test_a_wrong_key_names_the_setting_and_not_the_key(provider: Provider) -> No
         (format_datetime(datetime.now(UTC) + timedelta(minutes=30), usegmt=True), 1200, 1800),
         (format_datetime(datetime.now(UTC) - timedelta(minutes=30), usegmt=True), 0, 0),
     ],
+    ids=["seconds", "at once", "no number", "for ever", "a date to come", "a date that has passed"],
 )
 def test_a_full_request_limit_says_how_long_to_wait(
     provider: Provider, header: str, least: float | None, most: float | None
