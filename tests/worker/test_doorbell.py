@@ -105,7 +105,7 @@ def test_many_rings_become_few_messages(bell, broker, key_prefix):
     bell.ring("events")
     eventually(lambda: broker.llen(f"{key_prefix}events"))
     started = time.monotonic()
-    for _ in range(20_000):
+    while time.monotonic() < started + 0.5:
         bell.ring("events")
     bell.close()
     most = 3 + (time.monotonic() - started) / 0.01

@@ -160,7 +160,7 @@ def test_a_table_narrows_what_nobody_copies_and_leaves_nothing_out():
     lines = [click.unstyle(line) for line in lines_of(columns, rows)]
     assert max(map(len, lines)) <= 80
     assert lines[1].startswith("ev_" + "x" * 40)
-    assert "".join(line[45:67].strip() for line in lines[1:-1]) == "subscription_scheduled_cancellation_removed"
+    assert "".join(line[45:71].strip() for line in lines[1:-1]) == "subscription_scheduled_cancellation_removed"
     assert lines[-1].startswith("ev_1 ") and lines[-1].endswith(" 10,00 $")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simulator import story
-from tests.builders import a_customer, a_subscription, an_event, an_item
+from tests.builders import a_customer, a_subscription, an_event, an_invoice, an_item
 from worker.cli.show import LOOK_BACK, names
 
 SEATS, CUSTOMER, INVOICE = story.TEST1234_SEATS, story.TEST1234, "F-10428"
@@ -132,6 +132,19 @@ def test_a_body_names_an_object_by_its_kind_and_not_by_its_id_alone():
     assert names(b'{"content": {"subscription": [{"id": "acme"}]}}', "subscription", "acme")
     assert not names(b'{"content": {"invoice": {"id": "1", "subscription_id": "acme-2"}}}', "subscription", "acme")
     assert names(b'not JSON, and "acme" in it', "subscription", "acme")
+
+
+def test_objects_of_two_kinds_with_one_id_are_told_apart(quittance, read):
+    cancelled = a_subscription(id="1", status="non_renewing", cancelled_at=1_900_000_000)
+    kept = an_event(a_customer(), a_subscription(id="1"), an_invoice(id="1", subscription_id="1", paid=6784))
+    quittance.take(kept, an_event(a_customer(), {**cancelled, "resource_version": cancelled["resource_version"] + 1}))
+    assert {mail["name"] for mail in read("show", "subscription", "1")["emails"]} == {
+        "invoice",
+        "cancellation_scheduled",
+    }
+    shown = read("show", "invoice", "1")
+    assert {mail["name"] for mail in shown["emails"]} == {"invoice"}
+    assert ids(shown["events"]) == [kept["id"]]
 
 
 def test_tables_fit_eighty_columns_and_leave_nothing_out(live, run):
