@@ -1,4 +1,4 @@
-"""How the receiver answers while slow clients hold its connections: `python -m bench.slow_clients --slow 200`.
+"""How the receiver answers while slow clients hold its connections: `./dev bench slow --slow 200`.
 
 Starts PostgreSQL, Valkey and the receiver as production starts it, lets slow clients send a byte at a time (in the
 headers, in a body of known length, in a chunked body, or nothing at all) and posts events beside them.
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -96,7 +96,7 @@ async def measure(port: int, slow: int, mode: str, seconds: float) -> str:
     closed: list[float] = []
     holders = [asyncio.create_task(be_slow(port, mode, end, closed)) for _ in range(slow)]
     await asyncio.sleep(1)
-    answers = []
+    answers: list[tuple[float, bool]] = []
     while time.monotonic() < end - 0.5:
         answers.append(await post(port, f"{mode}-{slow}-{len(answers)}"))
         await asyncio.sleep(0.01)
@@ -146,8 +146,8 @@ def receiver(port: int, server: str) -> Iterator[None]:
             postgres.stop()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="./dev bench slow", description=__doc__)
     parser.add_argument("--slow", type=int, nargs="+", default=[0, 50, 200])
     parser.add_argument("--mode", nargs="+", choices=list(WHAT_SLOW_ONES_SEND), default=list(WHAT_SLOW_ONES_SEND))
     parser.add_argument("--seconds", type=float, default=10)
@@ -158,11 +158,11 @@ def main() -> None:
         "webhooks.wsgi:app",
         help="the module and arguments that serve; PORT stands for the port",
     )
-    arguments = parser.parse_args()
-    with receiver(arguments.port, arguments.server):
-        for slow in arguments.slow:
-            for mode in arguments.mode[: None if slow else 1]:
-                print(asyncio.run(measure(arguments.port, slow, mode, arguments.seconds)), flush=True)
+    options = parser.parse_args(arguments)
+    with receiver(options.port, options.server):
+        for slow in options.slow:
+            for mode in options.mode[: None if slow else 1]:
+                print(asyncio.run(measure(options.port, slow, mode, options.seconds)), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""`./dev bench NAME`: one benchmark; without a name, the list of them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from local.children import LocalError
+
+BENCHMARKS = {
+    "receive": ("bench.receive", "events taken by HTTP, beside a minimal durable Flask receiver"),
+    "apply": ("bench.apply", "events applied by two processes, beside bare psycopg that writes the same rows"),
+    "slow": ("bench.slow_clients", "answers of the receiver while slow clients hold its connections"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one benchmark; its exit code."""
+    if not arguments or arguments[0] in ("help", "-h", "--help"):
+        print(f"./dev bench NAME [--help]\n\n{_listed()}")
+        return 0
+    name, *options = arguments
+    if name not in BENCHMARKS:
+        print(f"There is no benchmark {name!r}. There are:\n\n{_listed()}", file=sys.stderr)
+        return 2
+    try:
+        importlib.import_module(BENCHMARKS[name][0]).main(options)
+    except LocalError as problem:
+        print(f"./dev bench {name}: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _listed() -> str:
+    return "\n".join(f"    {name:8} {question}" for name, (_, question) in BENCHMARKS.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,288 @@
+"""How many events a second two worker processes apply, beside bare psycopg that writes the same rows.
+
+The pipeline is the real one: claim, merge, derivations, ledger, audit, outbox. The bare loop has as many processes, one
+transaction an event, and knows beforehand what to write: that was recorded from a dry run. They take turns, each on a
+database of its own with the same events, and the ratio is taken within each repetition.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
+from threading import BrokenBarrierError
+from typing import NamedTuple
+
+import psycopg
+
+from bench import events, limit, machine, tables
+from bench.events import Told
+from bench.figures import Noise, ratios, spread, told
+from bench.recording import Recorded, Tally, record
+from bench.stack import Stack, running
+from local.children import LocalError
+from models.session import engine_for
+from tasks import inbox, registry
+from tasks.world import Rules
+from webhooks import body
+
+SIDES = ("bare", "quittance")
+RULES = Rules(effects_horizon=timedelta(days=36500))  # the events are of 2021, and their mails are to be queued
+RECEIVED_AT = datetime(2022, 1, 1, tzinfo=UTC)
+_WARM = inbox.BATCH  # events that each process applies before it is measured
+_PATIENCE = 600  # seconds for anything that the other processes do
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One side, once."""
+
+    rate: float
+    applying: float  # processor time of the processes that apply, milliseconds an event
+    postgres: float  # the same of PostgreSQL
+    noise: Noise
+    differing: dict[str, int]  # rows that the dry run has not, or has besides, by table
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench apply", description=__doc__)
+    parser.add_argument("--reps", type=int, default=5, help="repetitions of both sides (%(default)s)")
+    parser.add_argument("--events", type=int, default=3000, help="that each side applies (%(default)s)")
+    parser.add_argument("--processes", type=int, default=2, help="on each side (%(default)s)")
+    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
+    options = parser.parse_args(arguments)
+    if options.events <= _WARM * options.processes:
+        parser.error(f"--events must be more than {_WARM * options.processes}: each process first applies {_WARM}")
+    return options
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    machine.require_linux()
+    with running() as stack:
+        print(f"On {machine.described(stack.version)}.")
+        measure(stack, options)
+
+
+def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:
+    given = events.many(options.events)
+    with stack.database() as database_url:
+        _fill(database_url, given)
+        recorded, tally = record(database_url, given, RULES)
+        wanted = tables.rows_of(database_url)
+    _explain(recorded, tally)
+    print(
+        f"{options.processes} processes on each side, {options.reps} repetitions.\n\n"
+        "side      events/s   CPU ms/event: applying   PostgreSQL   others before   others during"
+    )
+    samples: dict[str, list[Sample]] = {side: [] for side in SIDES}
+    for repetition in range(options.reps):
+        for side in SIDES if repetition % 2 == 0 else reversed(SIDES):
+            sample = _sample(stack, side, given, recorded, wanted, options)
+            samples[side].append(sample)
+            print(
+                f"{side:9} {sample.rate:8.0f} {sample.applying:24.2f} {sample.postgres:12.2f} "
+                f"{sample.noise.before:15.2f} {sample.noise.during:15.2f}",
+                flush=True,
+            )
+    _summarise(samples)
+    return samples
+
+
+def _explain(recorded: Sequence[Recorded], tally: Tally) -> None:
+    """Where the pipeline's time goes, by its statements in the dry run."""
+    count = len(recorded)
+    endings = Counter(each.status for each in recorded)
+    print(f"{count} events of {len({each.history for each in recorded})} histories; " + _shown(endings, 1))
+    print(
+        f"A dry run by one process: {1000 * tally.seconds / count:.2f} ms an event, "
+        f"{1000 * tally.in_database / count:.2f} of them waiting for statements."
+    )
+    print(f"Statements an event: {_shown(tally.statements, count)}.")
+    print(f"Rows an event: {tally.rows.total() / count:.1f} ({_shown(tally.rows, count)}).")
+
+
+def _shown(counted: Counter[str], per: int) -> str:
+    digits = 0 if per == 1 else 2
+    return ", ".join(f"{name} {number / per:.{digits}f}" for name, number in counted.most_common())
+
+
+def _summarise(samples: dict[str, list[Sample]]) -> None:
+    print("\nmedian [least - greatest]")
+    for side in SIDES:
+        print(
+            f"{side:9} {spread([s.rate for s in samples[side]])} events/s; CPU an event: applying "
+            f"{spread([s.applying for s in samples[side]], 2)} ms, PostgreSQL "
+            f"{spread([s.postgres for s in samples[side]], 2)} ms"
+        )
+    found = ratios([s.rate for s in samples["quittance"]], [s.rate for s in samples["bare"]])
+    print(f"events: quittance / bare = {spread(found, 2)}  ({', '.join(f'{each:.2f}' for each in found)})")
+    print(told([s.noise for side in SIDES for s in samples[side]]))
+    print(_compared(samples))
+
+
+def _compared(samples: dict[str, list[Sample]]) -> str:
+    steps = Counter[str]()
+    for sample in samples["quittance"]:
+        steps.update(sample.differing)
+    if not steps:
+        return "Both sides left equal rows in every table, each time."
+    return (
+        "Both sides left equal objects, payments, follow-ups and cancellations, each time. Two processes may meet a"
+        f" customer's events in another order: the steps on the way differed by these rows in all: {_shown(steps, 1)}."
+    )
+
+
+# ---- one sample ------------------------------------------------------------------------------------------------------
+
+
+def _fill(database_url: str, given: Sequence[Told]) -> None:
+    """Put the events into the inbox as the receiver would, all received at one instant."""
+    columns = "id, raw, digest, event_type, occurred_at, api_version, customer_ids, received_at"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        with connection.cursor().copy(f"copy inbox_events ({columns}) from stdin") as copy:
+            for each in given:
+                head = body.read(each.raw)
+                said = (head.digest, head.event_type, head.occurred_at, head.api_version, head.customer_ids)
+                copy.write_row((head.id, each.raw, *said, RECEIVED_AT))
+        connection.execute("analyze")
+        connection.execute("checkpoint")
+
+
+def _sample(
+    stack: Stack,
+    side: str,
+    given: Sequence[Told],
+    recorded: Sequence[Recorded],
+    wanted: tables.Rows,
+    options: argparse.Namespace,
+) -> Sample:
+    with stack.database() as database_url:
+        _fill(database_url, given)
+        postgres = stack.postgres.pid
+        with _workers(side, database_url, recorded, options.processes) as workers:
+            workers.meet()  # connected, and warm
+            left = _pending(database_url)
+            before = machine.wait_for_quiet(options.patience)
+            used = machine.cpu_seconds(postgres)
+            with machine.measured() as cost:
+                workers.meet()
+                done = [workers.result() for _ in range(options.processes)]
+            used = machine.cpu_seconds(postgres) - used
+        seconds = max(each.end for each in done) - min(each.start for each in done)
+        differing = tables.differences(wanted, tables.rows_of(database_url))
+        if wrong := differing.keys() - (tables.IN_STEPS if side == "quittance" else set()):
+            raise LocalError(f"{side} left other rows than the dry run in {', '.join(sorted(wrong))}: a fault of ours")
+        return Sample(
+            rate=left / seconds,
+            applying=1000 * sum(each.cpu for each in done) / left,
+            postgres=1000 * used / left,
+            noise=Noise(before, cost.others),
+            differing=differing,
+        )
+
+
+def _pending(database_url: str) -> int:
+    with psycopg.connect(database_url) as connection:
+        ((count,),) = connection.execute("select count(*) from inbox_events where status = 'pending'").fetchall()
+    return int(count)
+
+
+# ---- the processes that apply ----------------------------------------------------------------------------------------
+
+
+class Done(NamedTuple):
+    """When a process began and ended, by the clock that all share, and what it used."""
+
+    start: float
+    end: float
+    cpu: float
+
+
+class _Workers:
+    """Processes that apply, and the two points where they wait for one another and for us."""
+
+    def __init__(self, side: str, database_url: str, recorded: Sequence[Recorded], count: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._gate = context.Barrier(count + 1)
+        self._results: Queue[Done | str] = context.Queue()
+        self._processes = []
+        for number in range(count):
+            share = [each for each in recorded if each.history % count == number] if side == "bare" else []
+            arguments = (side, database_url, share, self._gate, self._results)
+            self._processes.append(context.Process(target=_work, args=arguments, daemon=True))
+
+    def start(self) -> None:
+        for process in self._processes:
+            process.start()
+
+    def meet(self) -> None:
+        try:
+            self._gate.wait(_PATIENCE)
+        except BrokenBarrierError:
+            raise LocalError(f"a process that applies could not: {self._results.get(timeout=5)}") from None
+
+    def result(self) -> Done:
+        result = self._results.get(timeout=_PATIENCE)
+        if isinstance(result, str):
+            raise LocalError(f"a process that applies could not: {result}")
+        return result
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.terminate()
+            process.join()
+
+
+@contextmanager
+def _workers(side: str, database_url: str, recorded: Sequence[Recorded], count: int) -> Iterator[_Workers]:
+    workers = _Workers(side, database_url, recorded, count)
+    workers.start()
+    try:
+        yield workers
+    finally:
+        workers.end()
+
+
+def _work(side: str, database_url: str, share: Sequence[Recorded], gate: Barrier, results: Queue[Done | str]) -> None:
+    """One process: apply some events to be warm, meet the others twice, apply the rest."""
+    try:
+        (_bare if side == "bare" else _pipeline)(database_url, share, gate, results)
+    except Exception:
+        results.put(traceback.format_exc())
+        gate.abort()
+
+
+def _bare(database_url: str, share: Sequence[Recorded], gate: Barrier, results: Queue[Done | str]) -> None:
+    with limit.connect(database_url) as connection:
+        limit.apply(connection, share[:_WARM])
+        gate.wait(_PATIENCE)
+        gate.wait(_PATIENCE)
+        start, used = time.monotonic(), time.process_time()
+        limit.apply(connection, share[_WARM:])
+        results.put(Done(start, time.monotonic(), time.process_time() - used))
+
+
+def _pipeline(database_url: str, _share: Sequence[Recorded], gate: Barrier, results: Queue[Done | str]) -> None:
+    engine = engine_for(database_url)
+    registry.load()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        inbox.apply_pending(engine, RULES, seconds=0)  # one pass: a batch
+        gate.wait(_PATIENCE)
+        gate.wait(_PATIENCE)
+        start, used = time.monotonic(), time.process_time()
+        while connection.execute("select 1 from inbox_events where status = 'pending' limit 1").fetchone():
+            if not inbox.apply_pending(engine, RULES, seconds=5):
+                time.sleep(0.005)  # the others hold what is left
+            if time.monotonic() > start + _PATIENCE:
+                raise TimeoutError(f"events are still pending after {_PATIENCE} s")
+        results.put(Done(start, time.monotonic(), time.process_time() - used))
+    engine.dispose()

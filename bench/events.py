@@ -1,0 +1,53 @@
+"""Events for benchmarks, made by our own simulator: one body to send again and again, and many histories as one."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from dataclasses import dataclass
+
+from simulator import Site, history
+from simulator.pricing import MONTHLY
+from simulator.webhooks import bytes_of
+
+# What the simulator numbers from the same start on every site; all other ids come from the seed.
+_NUMBERED = re.compile(rb'"(customer|F|NC)-(\d+)"')
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event, and the history that it belongs to: histories share no object."""
+
+    history: int
+    id: str
+    raw: bytes
+
+
+def a_card_payment() -> Told:
+    """What Chargebee says when a customer's card has paid for a new term."""
+    site = Site(seed=1)
+    customer = site.create_customer(company="Client inc.", email="client@example.example")
+    site.add_card(customer["id"])
+    site.subscribe(customer["id"], MONTHLY.id, 5)
+    event = next(each for each in site.events if each["event_type"] == "payment_succeeded")
+    return Told(0, event["id"], bytes_of(event))
+
+
+def many(count: int, seed: int = 1) -> list[Told]:
+    """The first `count` events of many customers' histories at once, each history in its own order."""
+    histories = []
+    found = 0
+    for number in itertools.count(1):
+        if found >= count:
+            break
+        told = [
+            Told(number, event["id"], _NUMBERED.sub(rb'"\1-%d-\2"' % number, bytes_of(event)))
+            for event in history(number, customers=3, actions=5).events
+        ]
+        histories.append(told)
+        found += len(told)
+    turns = [index for index, told in enumerate(histories) for _ in told]
+    random.Random(seed).shuffle(turns)
+    queues = [iter(told) for told in histories]
+    return [next(queues[index]) for index in turns][:count]

@@ -1,0 +1,100 @@
+"""The servers that benchmarks run against: a PostgreSQL that forces to disk, a Valkey, and databases from a template."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from psycopg.sql import SQL, Identifier
+
+from local import children
+from local.children import LocalError
+from local.postgres import Postgres
+from local.valkey import Valkey
+
+ROOT = Path(__file__).resolve().parent.parent
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")  # and none of the settings its owner may have
+_SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "30min"}
+
+
+class Stack:
+    """Servers of one run, in a folder that is gone afterwards."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.postgres = Postgres(home / "postgres", durable=True, settings=_SETTINGS)
+        self.valkey = Valkey(home / "valkey", durable=True)
+
+    def start(self) -> None:
+        self.postgres.start()
+        self.valkey.start()
+        self.postgres.create_database("template")
+        config = Config(str(ROOT / "migrations" / "alembic.ini"))
+        config.attributes["url"] = self.postgres.dsn("template")
+        command.upgrade(config, "head")
+
+    def stop(self) -> None:
+        self.valkey.stop()
+        self.postgres.stop()
+
+    @property
+    def version(self) -> str:
+        with self.admin() as connection:
+            return str(connection.info.parameter_status("server_version"))
+
+    def admin(self) -> psycopg.Connection:
+        return psycopg.connect(self.postgres.dsn("postgres"), autocommit=True)
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a migrated, empty database, dropped afterwards."""
+        name = f"bench_{secrets.token_hex(4)}"
+        with self.admin() as connection:
+            connection.execute(SQL("create database {} template template").format(Identifier(name)))
+            try:
+                yield self.postgres.dsn(name)
+            finally:
+                connection.execute(SQL("drop database {} with (force)").format(Identifier(name)))
+
+    @contextmanager
+    def process(
+        self, *arguments: str, environment: Mapping[str, str], answers: Callable[[], bool]
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """`python -m ...` as a child, from its first answer until the end of the block."""
+        log = self.home / f"{arguments[-1]}.log"
+        with open(log, "wb") as output:
+            child = children.spawn(
+                [sys.executable, "-m", *arguments],
+                output=output.fileno(),
+                environment={name: os.environ[name] for name in _INHERITED if name in os.environ} | dict(environment),
+                directory=ROOT,
+            )
+        try:
+            if not children.wait_until(lambda: answers() or child.poll() is not None, 30, every=0.1) or child.poll():
+                end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+                raise LocalError(f"{arguments[-1]} did not start; the end of its log is:\n{end}")
+            yield child
+        finally:
+            children.stop(child)
+
+
+@contextmanager
+def running() -> Iterator[Stack]:
+    with tempfile.TemporaryDirectory(prefix="quittance-bench-") as folder:
+        home = Path(folder)
+        home.chmod(0o755)  # PostgreSQL may run as another user
+        stack = Stack(home)
+        try:
+            stack.start()
+            yield stack
+        finally:
+            stack.stop()

@@ -1,0 +1,84 @@
+"""Every benchmark runs, with so little to do that its figures mean nothing; and compares what can be compared."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from bench import apply, events, receive, slow_clients, tables
+from bench.__main__ import BENCHMARKS, main
+from bench.stack import Stack, running
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running() as stack:
+        yield stack
+
+
+def test_without_a_name_the_benchmarks_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"\n    {name} " in listed for name in BENCHMARKS)
+
+
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["recieve"]) == 2
+    said = capsys.readouterr().err
+    assert "'recieve'" in said
+    assert all(name in said for name in BENCHMARKS)
+
+
+def test_receive_measures_both_sides(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--reps", "1", "--seconds", "0.5", "--connections", "2", "--patience", "0", "--client", "python"]
+    samples = receive.measure(stack, receive.parse(options))
+    for side in receive.SIDES:
+        (sample,) = samples[side]
+        assert sample.answers.fine > 0
+        assert sample.cpu > 0
+    assert "requests: quittance / minimal = " in capsys.readouterr().out
+
+
+def test_both_sides_of_apply_write_equal_rows(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    samples = apply.measure(stack, apply.parse("--reps 1 --events 120 --processes 1 --patience 0".split()))
+    for side in apply.SIDES:
+        (sample,) = samples[side]
+        assert sample.differing == {}, side
+        assert sample.rate > 0
+    assert "Both sides left equal rows in every table" in capsys.readouterr().out
+
+
+def test_apply_runs_in_two_processes(stack: Stack) -> None:
+    samples = apply.measure(stack, apply.parse("--reps 1 --events 140 --processes 2 --patience 0".split()))
+    assert [len(samples[side]) for side in apply.SIDES] == [1, 1]
+
+
+def test_rows_that_differ_are_counted_by_table() -> None:
+    one = {"payments": Counter([("a", 1), ("b", 2)]), "customers": Counter([("c",)])}
+    other = {"payments": Counter([("a", 1), ("b", 3)]), "customers": Counter([("c",)])}
+    assert tables.differences(one, other) == {"payments": 2}
+
+
+def test_histories_share_no_object_and_keep_their_order() -> None:
+    told = events.many(300)
+    assert len({each.id for each in told}) == 300
+    owner: dict[tuple[str, str], int] = {}
+    last: dict[int, int] = {}
+    for each in told:
+        body = json.loads(each.raw)
+        assert body["id"] == each.id
+        assert body["occurred_at"] >= last.get(each.history, 0)
+        last[each.history] = body["occurred_at"]
+        for kind, found in body["content"].items():
+            for object in found if isinstance(found, list) else [found]:
+                assert owner.setdefault((kind.rstrip("s"), object["id"]), each.history) == each.history
+
+
+def test_slow_clients_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    slow_clients.main("--slow 2 --mode headers --seconds 2".split())
+    assert "headers     2 slow" in capsys.readouterr().out
