@@ -10,6 +10,7 @@ import email
 import email.policy
 import itertools
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -265,3 +266,32 @@ def an_event(*snapshots: Body, type: str = "something_happened", at: datetime = 
         "occurred_at": seconds(at),
         "content": content,
     } | fields
+
+
+# ---- orders ----------------------------------------------------------------------------------------------------------
+
+_ID = re.compile(r'"((?:cust|sub|txn|ev)_\w+|(?:F|CN)-\w+)"')
+
+
+def in_every_order(quittance: Quittance, *snapshots: Body) -> list[str]:
+    """Take these snapshots, each in an event of its own, in every order; what the ids of each order end in.
+
+    Every order has objects of its own, so that all of them are worked off side by side, a step at a time.
+    """
+    orders = list(itertools.permutations(snapshots))
+    for step in range(len(snapshots)):
+        named = (_ID.sub(rf'"\1.{n}"', json.dumps(an_event(order[step]))) for n, order in enumerate(orders))
+        events = [json.loads(event) for event in named]
+        quittance.take(*events)
+        assert {quittance.ending(event)[0] for event in events} <= {"applied", "ignored"}
+    return [f".{n}" for n in range(len(orders))]
+
+
+def of_order(quittance: Quittance, query: str, end: str) -> list[Any]:
+    """What a question answers for one of those orders: rows whose first column is an id of it, named as they were."""
+    plain = [
+        [v.removesuffix(end) if isinstance(v, str) else v for v in row]
+        for row in quittance.rows(query)
+        if row[0].endswith(end)
+    ]
+    return [tuple(row) for row in plain]
