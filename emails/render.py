@@ -64,7 +64,7 @@ def render(
     values: dict[str, Any] = {
         "mail": _printable(context),
         "merchant": _printable_merchant(merchant),
-        "remittance": _printable(remittance) if remittance else None,
+        "remittance": _printable_remittance(remittance) if remittance else None,
         "kind": kind,
     }
     subject = " ".join(words.get_template(f"{kind.name}/subject.txt").render(values).split(" ")).strip()
@@ -199,6 +199,12 @@ def _printable_merchant(merchant: Merchant) -> Merchant:
         merchant, address=format.one_line(merchant.address), product=merchant.product or merchant.name
     )
     made: Merchant = _printable(on_one_line)
+    return made
+
+
+def _printable_remittance(remittance: Remittance) -> Remittance:
+    mail_to = format.one_line(remittance.mail_to) if remittance.mail_to else None
+    made: Remittance = _printable(replace(remittance, mail_to=mail_to))
     return made
 
 

@@ -206,6 +206,14 @@ def test_the_chosen_way_to_pay_comes_first(chosen: Any, first: str, sentence: st
         assert ways[0] == first and set(ways) == {"Chèque", "Virement bancaire"}
 
 
+def test_an_address_of_several_lines_is_one_line_with_commas() -> None:
+    several = Remittance(payable_to="Boréal", mail_to="Comptes clients\n100, rue de l’Exemple\nMontréal")
+    mail = rendered(kinds.invoice, samples.INVOICE["due"], "fr_CA", remittance=several)
+    for part in (mail.text, mail.html):
+        assert "Comptes clients, 100, rue de l’Exemple, Montréal" in part
+
+
+
 def test_without_bank_details_the_reader_is_told_to_ask() -> None:
     for remittance in (None, Remittance()):
         mail = rendered(kinds.invoice, samples.INVOICE["due"], "fr_CA", remittance=remittance)
