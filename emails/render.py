@@ -109,7 +109,6 @@ def _environment(locale: str, template_dir: str | None) -> Environment:
     for name in ("money", "date", "day_and_month", "percent", "number", "listed", "tax_name", "tax_number"):
         made.filters[name] = _in_locale(getattr(format, name), locale)
     made.filters |= {
-        "one_line": format.one_line,
         "sentence": format.sentence,
         "unbroken": format.unbroken,
         "card_brand": format.card_brand,
