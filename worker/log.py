@@ -51,14 +51,14 @@ def configure(settings: LogSettings, *, level: int = logging.INFO, stream: TextI
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     ]
+    # Tracebacks become text before they are masked, and never show the values of variables: bodies and names are among
+    # them, and to print those of a batch takes longer than a task has.
     if settings.env == "production":
-        ending: list[Any] = [
-            structlog.processors.format_exc_info,
-            _discreet,
-            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
-        ]
+        renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     else:
-        ending = [_discreet, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        plain = structlog.dev.plain_traceback
+        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain)
+    ending = [structlog.processors.format_exc_info, _discreet, renderer]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
