@@ -109,10 +109,22 @@ def _refuse_a_forgetful_broker(**_: Any) -> None:
         )
 
 
+@signals.worker_init.connect
+def _load_everything(**_: Any) -> None:
+    """Before the fork: a child that imports for longer than four seconds is taken for dead, and replaced by another."""
+    registry.load()
+
+
 @signals.worker_process_init.connect
 def _start_clean(**_: Any) -> None:
     _engine.cache_clear()
-    registry.load()
+
+
+@signals.beat_init.connect
+def _ask_at_once(sender: Any, **_: Any) -> None:
+    """What came due while nothing ran is asked for now, not after the first interval."""
+    for entry in sender.scheduler.schedule.values():
+        entry.last_run_at -= entry.schedule.run_every
 
 
 @app.task(name="tasks.apply_pending")
