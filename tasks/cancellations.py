@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from billing.cancellations import End, end_of, reason_of
 from billing.money import Money
+from billing.seats import LIVE
 from billing.terms import date_in
 from emails import kinds
 from emails.contexts import Balance, CancellationRemovedContext, CancellationScheduledContext, CancelledContext
@@ -83,9 +84,13 @@ def _row_for(world: World, subscription: Subscription, end: End) -> Cancellation
 
 
 def _planned(world: World, subscription: Subscription) -> Cancellation | None:
-    """What was to come, or what was carried out here by its date alone, and now has come at its actual instant."""
-    rows = world.where(Cancellation, subscription_id=subscription.id, confirmed=False)
-    return next((row for row in rows if row.state in ("run", "scheduled")), None)
+    """What was to come, or what was carried out here by its date alone, and now has come at its actual instant.
+
+    Where the provider names no instant, each later snapshot would move the end: it is still the one that was told.
+    """
+    rows = world.where(Cancellation, subscription_id=subscription.id)
+    ours = [row for row in rows if not row.confirmed or subscription.cancelled_at is None]
+    return next((row for row in ours if row.state in ("run", "scheduled")), None)
 
 
 def _schedule(world: World, subscription: Subscription, row: Cancellation, change: Change | None) -> None:
@@ -97,7 +102,7 @@ def _schedule(world: World, subscription: Subscription, row: Cancellation, chang
 
 def _tell_removed(world: World, subscription: Subscription, change: Change | None) -> None:
     before = change.before if change else None
-    if not isinstance(before, Subscription) or subscription.deleted or subscription.status == "cancelled":
+    if not isinstance(before, Subscription) or not _goes_on(subscription):
         return
     planned = end_of(
         status=before.status, deleted=before.deleted, cancelled_at=before.cancelled_at, seen_at=before.tie_at
@@ -108,13 +113,17 @@ def _tell_removed(world: World, subscription: Subscription, change: Change | Non
         )
 
 
+def _goes_on(subscription: Subscription) -> bool:
+    return subscription.status in LIVE and not subscription.deleted and subscription.cancelled_at is None
+
+
 # ---- the mails -------------------------------------------------------------------------------------------------------
 
 
 @delivers("email", "cancellation_scheduled")
 def deliver_scheduled_mail(delivery: Delivery) -> Outcome:
     """Tell the customer when the subscription will end, if it still will."""
-    customer = customer_of(delivery, delivery.row.customer_id)
+    customer = customer_of(delivery, _owner(delivery))
     reader = recipient_of(delivery, customer, kinds.cancellation_scheduled)
     with transaction(delivery.engine) as session:
         subscription = session.get_one(Subscription, delivery.row.object_id)
@@ -138,11 +147,11 @@ def deliver_scheduled_mail(delivery: Delivery) -> Outcome:
 @delivers("email", "cancellation_removed")
 def deliver_removed_mail(delivery: Delivery) -> Outcome:
     """Tell the customer that the subscription continues, if it does."""
-    customer = customer_of(delivery, delivery.row.customer_id)
+    customer = customer_of(delivery, _owner(delivery))
     reader = recipient_of(delivery, customer, kinds.cancellation_removed)
     with transaction(delivery.engine) as session:
         subscription = session.get_one(Subscription, delivery.row.object_id)
-        if subscription.cancelled_at is not None or subscription.deleted or subscription.status == "cancelled":
+        if not _goes_on(subscription):
             return overtaken("the subscription ends after all")
         billed_at = subscription.next_billing_at
         context = CancellationRemovedContext(
@@ -156,7 +165,7 @@ def deliver_removed_mail(delivery: Delivery) -> Outcome:
 @delivers("email", "cancelled")
 def deliver_cancelled_mail(delivery: Delivery) -> Outcome:
     """Tell the customer that the subscription has ended, if it still is."""
-    customer = customer_of(delivery, delivery.row.customer_id)
+    customer = customer_of(delivery, _owner(delivery))
     reader = recipient_of(delivery, customer, kinds.cancelled)
     with transaction(delivery.engine) as session:
         subscription = session.get_one(Subscription, delivery.row.object_id)
@@ -173,6 +182,12 @@ def deliver_cancelled_mail(delivery: Delivery) -> Outcome:
             balances=_balances(delivery, subscription),
         )
     return send(delivery, kinds.cancelled, context, customer, reader)
+
+
+def _owner(delivery: Delivery) -> str | None:
+    """Whose subscription it is now: it may have moved since the mail was called for."""
+    with transaction(delivery.engine) as session:
+        return session.get_one(Subscription, delivery.row.object_id).customer_id
 
 
 def _balances(delivery: Delivery, subscription: Subscription) -> tuple[Balance, ...]:
