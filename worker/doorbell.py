@@ -24,7 +24,7 @@ TASKS = {"events": "tasks.apply_pending", "mail": "tasks.deliver_mail", "provide
 
 _SHORTEST_PAUSE = 0.01  # seconds between two publishings
 _BREAKER_OPEN = 5.0  # seconds without a try after a failure
-_LAST_RINGS = 1.5  # seconds that a process which ends gives to what is still to be published
+_LAST_RINGS = 5.0  # seconds, at most, that a process which ends gives to what is still to be published
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Doorbell:
             return False
 
     def close(self) -> None:
-        """Publish what is pending, within a second and a half, and end this process's thread."""
+        """Publish what is pending, within a few seconds, and end this process's thread."""
         ringer = self._ringers.pop(os.getpid(), None)
         if ringer is not None:
             ringer.close()
