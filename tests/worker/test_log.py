@@ -106,3 +106,14 @@ def test_development_reads_like_text(stream):
     structlog.get_logger("x").info("seats changed", before=5)
     assert "seats changed" in stream.getvalue() and "before=5" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
+
+
+def test_in_development_a_traceback_shows_no_variables_and_no_addresses(stream):
+    log.configure(Environment(env="development"), stream=stream)
+    name = "Jeanne Tremblay"
+    try:
+        raise ValueError(f"no mail goes to {name[:6].lower()}@boreal.example")
+    except ValueError:
+        structlog.get_logger("x").exception("surprised")
+    assert "ValueError: no mail goes to j***@b***#" in stream.getvalue()
+    assert "Jeanne" not in stream.getvalue() and "jeanne" not in stream.getvalue()
