@@ -32,6 +32,7 @@ def engine_for(database_url: str, *, application: str = "quittance", pool_size: 
         pool_pre_ping=True,
         pool_recycle=1800,
         pool_timeout=2,
+        hide_parameters=True,  # an error's text goes to the log; the rows do not
         connect_args={"connect_timeout": 2, "application_name": application, "options": options},
     )
 
