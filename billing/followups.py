@@ -61,3 +61,10 @@ def position_of(
     if written_off > 0:
         return Position(False, "written_off", "the balance was written off")
     return Position(False, "paid", "nothing is owed any more")
+
+
+def bucket_of(days_late: int | None) -> str:
+    """The ageing bucket of a follow-up that is so many days past due (negative: not due yet)."""
+    if days_late is None:
+        return "no date"
+    return "0-30" if days_late <= 30 else "31-60" if days_late <= 60 else "61-90" if days_late <= 90 else "over 90"

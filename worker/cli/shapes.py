@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
+from billing.followups import bucket_of
 from billing.money import Money
 from emails.format import money as read_by_people
 from models import (
@@ -92,13 +93,6 @@ class Shapes:
     def _with_money(self, row: Base, amounts: Sequence[str], *first: str, currency: str | None) -> Shape:
         shown = _shape(row, *first)
         return shown | {name: self.money(shown[name], currency) for name in amounts}
-
-
-def bucket_of(days_late: int | None) -> str:
-    """The ageing bucket of a follow-up."""
-    if days_late is None:
-        return "no date"
-    return "0-30" if days_late <= 30 else "31-60" if days_late <= 60 else "61-90" if days_late <= 90 else "over 90"
 
 
 def seat_entry(row: SeatEntry) -> Shape:

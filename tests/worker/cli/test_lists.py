@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from billing.followups import bucket_of
 from simulator import story
 from tests.builders import Quittance, a_customer, a_subscription, an_event, an_invoice
-from worker.cli.shapes import bucket_of
 
 
 def test_open_followups_are_listed_with_how_late_they_are(live, read, run):
