@@ -51,7 +51,7 @@ def apply_pending(engine: Engine, rules: Rules, *, seconds: float = 5, more: Cal
     """
     until, total = time.monotonic() + seconds, 0
     while True:
-        ended = _one_pass(engine, rules, more or _nothing)
+        ended = _one_pass(engine, rules, more or _nothing, until)
         more = None
         total += ended
         if not ended or time.monotonic() >= until:
@@ -108,10 +108,14 @@ _SUSPECT = text("""
       order by due_at, seq limit 1 for update skip locked
     ) as one where e.id = one.id returning e.id
 """)
-# "Taken until" is over, so are those that were not this event's fault: the start is given back.
+# "Taken until" is over for those that nobody died of: the start is given back.
 _GIVE_BACK = text("""
     update inbox_events set starts = starts - 1, due_at = now() + make_interval(secs => :pause * (0.5 + random()))
     where id = any(:ids) and status = 'pending' and starts > 0
+""")
+# The start stays, and says that this event is applied alone from now on.
+_SET_APART = text("""
+    update inbox_events set due_at = now() + interval '0.1 s' where id = any(:ids) and status = 'pending'
 """)
 
 
@@ -119,7 +123,7 @@ def _nothing() -> None:
     """Said once is enough: whoever comes says it to the next."""
 
 
-def _one_pass(engine: Engine, rules: Rules, more: Callable[[], None]) -> int:
+def _one_pass(engine: Engine, rules: Rules, more: Callable[[], None], until: float) -> int:
     """The fresh ones together; then one that was started before, alone."""
     ended, busy = 0, set[str]()
     for _ in range(4):  # a look that met busy customers looks again without them
@@ -128,7 +132,7 @@ def _one_pass(engine: Engine, rules: Rules, more: Callable[[], None]) -> int:
             if len(ids) == BATCH:
                 more()
             ended += _apply_batch(engine, rules, ids, busy)
-        if len(busy) == met:
+        if len(busy) == met or time.monotonic() >= until:
             break
     if ids := _claim_suspect(engine, busy):
         ended += _apply_batch(engine, rules, ids, busy)
@@ -159,6 +163,18 @@ def _give_back(engine: Engine, ids: Sequence[str], pause: float) -> None:
         session.execute(_GIVE_BACK, {"ids": list(ids), "pause": pause})
 
 
+def _set_apart(engine: Engine, ids: Sequence[str], pause: float) -> None:
+    """Nobody died of these, but one of them may have cost the others their batch: each is applied alone from now on.
+
+    One that was alone already is given back, to wait for longer: it is never parked for this.
+    """
+    if len(ids) == 1:
+        _give_back(engine, ids, pause)
+    else:
+        with transaction(engine) as session:
+            session.execute(_SET_APART, {"ids": list(ids)})
+
+
 # ---- applying --------------------------------------------------------------------------------------------------------
 
 
@@ -173,14 +189,15 @@ def _apply_batch(engine: Engine, rules: Rules, ids: Sequence[str], busy: set[str
             return ended
     except Raced as raced:
         log.warning("a row changed under us; its batch is applied again", reason=str(raced))
+        _give_back(engine, ids, pause=0.1)
     except (DBAPIError, PendingRollbackError) as lost:
         # Not the events' fault. Where the server is gone this fails too: then the starts stay counted, and that is
         # evidence that fades, since the next start that ends well clears it.
         log.warning("the database refused a batch; it is applied again", reason=str(lost.__cause__ or lost))
+        _set_apart(engine, ids, pause=1)
     except BaseException:
-        _give_back(engine, ids, pause=0.1)  # a time limit, or a stop: this process lives, so nobody died of them
+        _set_apart(engine, ids, pause=30)  # a time limit: longer than it lasts, so that others get their turn
         raise
-    _give_back(engine, ids, pause=0.1)
     return 0
 
 
@@ -229,6 +246,8 @@ class _Batch:
             self.events[row.id] = Event.from_body(row.raw or b"{}")
         except NeedsAttention as reason:
             self.endings[row.id] = Ending("parked", str(reason))
+        except SoftTimeLimitExceeded:
+            raise
         except Exception as surprise:
             self.endings[row.id] = _surprised(row, surprise)
 
