@@ -43,8 +43,8 @@ class Base(DeclarativeBase):
         bool: Boolean,
         datetime: UTCDateTime,
         date: Date,
-        dict[str, Any]: JSONB,
-        list[dict[str, Any]]: JSONB,
+        dict[str, Any]: JSONB(none_as_null=True),  # None is NULL, not JSON's null
+        list[dict[str, Any]]: JSONB(none_as_null=True),
     }
 
 

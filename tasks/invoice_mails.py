@@ -14,6 +14,7 @@ from billing.terms import date_in
 from emails import kinds
 from emails.contexts import Discount, InvoiceContext, Line, OfflineMethod, PaidWith, Tax
 from gateway.documents import DocumentLine, InvoiceDocument, invoice_document
+from gateway.errors import ProviderRefused
 from gateway.events import Snapshot
 from models import Customer, Invoice, PaymentApplication, Subscription, Transaction, clock
 from models.session import transaction
@@ -72,11 +73,19 @@ def _variant(world: World, invoice: Invoice) -> Variant | None:
 def _live_invoice(delivery: Delivery) -> Invoice:
     """The invoice from the API where there is one, else from the mirror. What the API shows is merged as well."""
     id, gateway = delivery.row.object_id, delivery.couriers.gateway
-    asked = gateway.invoice(id) if gateway else None
+    gone = False
+    try:
+        asked = gateway.invoice(id) if gateway else None
+    except ProviderRefused as refused:
+        if refused.code != "resource_not_found":
+            raise
+        asked, gone = None, True
     with transaction(delivery.engine) as session:
         mirrored = session.get_one(Invoice, id)
         if asked is None:
             _ = mirrored.snapshot  # deferred: read while the session lives
+            session.expunge(mirrored)
+            mirrored.deleted = mirrored.deleted or gone
             return mirrored
         read = Snapshot.read_from_api("invoice", asked, clock.now(session))
         if read.version > mirrored.version:

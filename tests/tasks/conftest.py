@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, Response, request
 from werkzeug.serving import make_server
 
 from simulator import Site
@@ -38,8 +38,20 @@ def site() -> Site:
 
 
 @pytest.fixture
-def api_url(site: Site) -> Iterator[str]:
-    with served(create_app(site, api_key=API_KEY)) as url:
+def broken() -> set[str]:
+    """Ends of paths that the make-believe Chargebee answers with 503: put one in to break it."""
+    return set()
+
+
+@pytest.fixture
+def api_url(site: Site, broken: set[str]) -> Iterator[str]:
+    app = create_app(site, api_key=API_KEY)
+
+    @app.before_request
+    def fail() -> Response | None:
+        return Response(status=503) if request.path.endswith(tuple(broken)) else None
+
+    with served(app) as url:
         yield url
 
 
