@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -30,13 +31,17 @@ STATES = "select state from cancellations order by effective_at"
 SEATS = "select seats from subscriptions"
 
 
-def ending(version: int = 2, at: datetime = END, **fields: object) -> Body:
+def ending(version: int = 2, at: datetime = END, **fields: Any) -> Body:
     """A subscription whose end is scheduled."""
-    default = {"status": "non_renewing", "cancelled_at": seconds(at), "cancel_schedule_created_at": seconds(JANUARY)}
+    default: Body = {
+        "status": "non_renewing",
+        "cancelled_at": seconds(at),
+        "cancel_schedule_created_at": seconds(JANUARY),
+    }
     return a_subscription(version, **(default | fields))
 
 
-def ended(version: int = 3, at: datetime = END, **fields: object) -> Body:
+def ended(version: int = 3, at: datetime = END, **fields: Any) -> Body:
     return ending(version, at, status="cancelled", **fields)
 
 
@@ -182,7 +187,7 @@ def test_a_cancellation_at_once_ends_at_once(customer: Quittance) -> None:
 
 
 def test_an_end_without_an_instant_is_one_end_however_often_it_is_seen(customer: Quittance) -> None:
-    bare = {"status": "cancelled", "cancelled_at": None}
+    bare: Body = {"status": "cancelled", "cancelled_at": None}
     customer.take(an_event(a_subscription(2, **bare)))
     customer.take(an_event(a_subscription(5, **bare)))
     assert customer.rows(STATES) == ["run"]

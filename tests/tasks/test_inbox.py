@@ -273,7 +273,7 @@ def test_workers_side_by_side_apply_each_event_once(quittance: Quittance) -> Non
 # ---- what is nobody's fault ------------------------------------------------------------------------------------------
 
 
-def raised_once(problem: Callable[[World], None]) -> None:
+def raised_once(problem: Callable[[World], object]) -> None:
     """The next customer that is derived meets this problem, and only that one."""
     met: list[bool] = []
 
@@ -297,7 +297,7 @@ def raised_once(problem: Callable[[World], None]) -> None:
 def test_a_lost_or_deadlocked_database_rolls_the_batch_back_and_is_nobodys_death(
     quittance: Quittance, statement: str, events: int
 ) -> None:
-    raised_once(lambda world: world.session.execute(text(statement)) and None)
+    raised_once(lambda world: world.session.execute(text(statement)))
     post(quittance, *customers(1, events))
     assert apply(quittance) == 0
     # Alone, its start is given back; of several each is applied alone from now on.
