@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from click.testing import CliRunner
 from sqlalchemy import text
 
 from models import Customer, Subscription
@@ -28,6 +30,7 @@ from tests.builders import (
     an_event,
     an_invoice,
 )
+from worker.cli.derivations import command as show_derivations
 
 STATUSES = "select status from inbox_events order by seq"
 LOCK = "select pg_advisory_xact_lock(hashtextextended('cust_1', 0))"
@@ -373,14 +376,18 @@ def test_a_type_has_one_handler() -> None:
     assert handlers()["something_new"] is first
 
 
-def test_derivations_stand_in_the_order_in_which_they_are_made() -> None:
-    names = {model.__name__: [function.__name__ for function in found] for model, found in derivations().items()}
+def test_quittance_derivations_prints_them_in_the_order_in_which_they_are_made() -> None:
+    shown = CliRunner().invoke(show_derivations, ["--json"])
+    assert shown.exit_code == 0
+    told = json.loads(shown.stdout)
+    names = {kind: [line["name"].rpartition(".")[2] for line in lines] for kind, lines in told["derivations"].items()}
     assert names == {
-        "Subscription": ["bring_cancellations_in_line", "bring_seats_in_line"],
-        "Invoice": ["bring_followup_in_line", "call_for_invoice_mail", "record_payments_of"],
-        "Transaction": ["record_payment"],
+        "subscription": ["bring_cancellations_in_line", "bring_seats_in_line"],
+        "invoice": ["bring_followup_in_line", "call_for_invoice_mail", "record_payments_of"],
+        "transaction": ["record_payment"],
     }
-    assert derivations()[Subscription][0].__doc__
+    assert all(line["does"].endswith(".") for lines in told["derivations"].values() for line in lines)
+    assert [function.__name__ for function in derivations()[Subscription]] == names["subscription"]
 
 
 # ---- why things are as they are --------------------------------------------------------------------------------------
