@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal, cast
 
 import structlog
@@ -359,6 +360,10 @@ def _quiet(rules: Rules, row: InboxEvent) -> str | None:
     if row.origin == "import":
         return "history: it came by import"
     if row.occurred_at and row.received_at - row.occurred_at > rules.effects_horizon:
-        days = rules.effects_horizon.total_seconds() / 86400
-        return f"history: it happened more than {days:g} days before it was received"
+        return f"history: it happened more than {_span(rules.effects_horizon)} before it was received"
     return None
+
+
+def _span(horizon: timedelta) -> str:
+    days = horizon.total_seconds() / 86400
+    return "a day" if days == 1 else f"{days:g} days"

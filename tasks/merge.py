@@ -77,9 +77,15 @@ def _is_open(invoice: Invoice) -> bool:
     return invoice.amount_due > 0 and not invoice.deleted
 
 
-def _greatest_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
+def _greatest_first(snapshots: Iterable[Snapshot]) -> Iterator[Snapshot]:
     """One event may carry an object twice (`subscription` and `subscriptions`): the greatest goes first and stays."""
-    return sorted(snapshots, key=lambda snapshot: snapshot.order, reverse=True)
+    by_object: dict[tuple[str, str], list[Snapshot]] = {}
+    for snapshot in snapshots:
+        by_object.setdefault((snapshot.kind, snapshot.id), []).append(snapshot)
+    for same in by_object.values():
+        if len(same) > 1:
+            same.sort(key=lambda snapshot: snapshot.order, reverse=True)
+        yield from same
 
 
 def _replace(world: World, model: type[MirrorRow], stored: MirrorRow | None, snapshot: Snapshot) -> Change:
