@@ -1,4 +1,4 @@
-"""The servers that benchmarks run against: a PostgreSQL that forces to disk, a Valkey, and databases from a template."""
+"""The servers that benchmarks run against: a PostgreSQL that forces to disk, a Valkey, and empty databases."""
 
 from __future__ import annotations
 
