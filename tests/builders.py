@@ -270,7 +270,7 @@ def an_event(*snapshots: Body, type: str = "something_happened", at: datetime = 
 
 # ---- orders ----------------------------------------------------------------------------------------------------------
 
-_ID = re.compile(r'"((?:cust|sub|txn|ev)_\w+|(?:F|CN)-\w+)"')
+_ID = re.compile(r'"((?:cust|sub|txn|ev)_\d+|(?:F|CN)-\d+)"')
 
 
 def in_every_order(quittance: Quittance, *snapshots: Body) -> list[str]:
