@@ -36,6 +36,7 @@ class OutboxRow(Base):
     lease_token: Mapped[int] = mapped_column(server_default=text("0"))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    waiting_since: Mapped[datetime] = mapped_column(server_default=text("now()"), comment="from when patience counts")
     ended_at: Mapped[datetime | None]
     event_id: Mapped[str | None]
     recipient: Mapped[str | None] = mapped_column(comment="found when delivery first looks at it: one row for each")

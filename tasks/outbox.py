@@ -212,7 +212,7 @@ def _release_expired(engine: Engine, couriers: Couriers, queue: str) -> None:
 def _try_again(delivery: Delivery, reason: Exception) -> None:
     row = delivery.row
     with transaction(delivery.engine) as session:
-        waited: timedelta = session.scalar(text("select now() - cast(:at as timestamptz)"), {"at": row.created_at})
+        waited: timedelta = session.scalar(text("select now() - cast(:at as timestamptz)"), {"at": row.waiting_since})
     if waited > PATIENCE[row.kind]:
         _fail(delivery, f"given up after {waited.days} days: {reason}")
         return

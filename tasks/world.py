@@ -470,7 +470,7 @@ def _outbox_values(row: OutboxRow) -> dict[str, Any]:
 def asked_again() -> dict[str, Any]:
     """What makes a row that was overtaken a new one: its recipients are found, and its patience counts, from now."""
     blank = dict.fromkeys(("reason", "recipient", "reply", "ended_at", "lease_until"))
-    return blank | {"state": "new", "attempts": 0, "due_at": func.now(), "created_at": func.now()}
+    return blank | {"state": "new", "attempts": 0, "due_at": func.now(), "waiting_since": func.now()}
 
 
 def _queue_statement() -> Any:

@@ -172,7 +172,7 @@ def test_a_mail_that_is_refused_for_good_fails_with_a_finding(mailing: Quittance
 def test_a_mail_is_tried_for_three_days(mailing: Quittance, relay: Relay, age: timedelta, state: str) -> None:
     relay.script = {"RCPT": "450 mailbox busy"}
     a_paid_invoice(mailing)
-    mailing.run("update outbox set created_at = now() - :age", age=age)
+    mailing.run("update outbox set waiting_since = now() - :age", age=age)
     mailing.hurry()
     assert mailing.rows("select state from outbox") == [state]
     assert mailing.rows("select kind from findings") == ["delivery_failed"] * (state == "failed")
@@ -185,7 +185,7 @@ def test_a_call_to_chargebee_is_tried_for_a_day(
     broken.add("cust_1")
     with_api.take(an_event(a_customer(1)), an_event(a_customer(1, first_name="Luc")))
     assert with_api.rows("select kind, state from outbox") == [("chargebee", "new")]
-    with_api.run("update outbox set created_at = now() - :age", age=age)
+    with_api.run("update outbox set waiting_since = now() - :age", age=age)
     with_api.hurry()
     assert with_api.rows("select state from outbox") == [state]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 
-from models import AuditEntry, OutboxRow
+from models import AuditEntry, Finding, OutboxRow
 from worker.settings import Settings
 
 from . import shapes
@@ -83,6 +83,7 @@ def release(keys: tuple[str, ...], yes: bool) -> None:
                 lease_until=None,
                 lease_token=OutboxRow.lease_token + 1,  # whoever was frozen over it finds its own stale
                 attempts=0,
+                waiting_since=text("now()"),
                 ended_at=None,
             )
             .returning(OutboxRow.key, OutboxRow.queue)
@@ -102,6 +103,8 @@ def release(keys: tuple[str, ...], yes: bool) -> None:
         ]
         if entries:
             session.execute(insert(AuditEntry), entries)
+        seen_to = (Finding.kind == "delivery_failed") & Finding.object_id.in_(released)
+        session.execute(delete(Finding).where(seen_to))
     say(f"{len(released)} released.")
     if released:
         ring(settings, *sorted(set(released.values())))
