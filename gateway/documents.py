@@ -81,11 +81,14 @@ def invoice_document(invoice_id: str, body: dict[str, Any]) -> InvoiceDocument:
 
 def _line(line: Reader, money: Callable[[Reader, str], Money]) -> DocumentLine:
     quantity, unit = line.whole("quantity"), line.whole("unit_amount")
-    # Chargebee has no mark for proration; a charge whose units do not make its amount was reckoned by time.
+    description = line.text("description") or line.text("entity_description") or line.text("entity_id") or ""
+    if quantity == 1 and "prorat" in description.casefold():
+        quantity = unit = None  # Chargebee bills what it prorates as one unit, however many seats it is for
+    # It has no mark for proration; a charge whose units do not make its amount was reckoned by time.
     flat = line.text("pricing_model") in (None, "per_unit", "flat_fee")
     prorated = flat and quantity is not None and unit is not None and quantity * unit != line.whole("amount")
     return DocumentLine(
-        description=line.text("description") or line.text("entity_description") or line.text("entity_id") or "",
+        description=description,
         amount=money(line, "amount"),
         quantity=quantity,
         unit_price=money(line, "unit_amount") if unit is not None else None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import signal
 import sys
 import threading
@@ -82,6 +83,7 @@ class Demo:
     site: Site = field(default_factory=story.a_site)
     sent: int = 0  # events of the site that the receiver has
     mails: Counter[tuple[str, str]] = field(default_factory=Counter)
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     def play(self) -> None:
         """Live every step.
@@ -90,13 +92,17 @@ class Demo:
             Missing: a consequence did not come.
         """
         lived = self._lived_already()
+        if lived:
+            say(f"This database has lived {lived} of {len(story.steps())} steps before; ./dev reset plays them anew.")
         for number, step in enumerate(story.steps(), start=1):
+            if self.stopped.is_set():
+                return
             step.play(self.site)
             self.mails.update((mail.kind, mail.about) for mail in step.consequences.mails)
-            say(f"\n{number:>2}. {_date(step.at)}. {step.title}." + (" (lived before)" if number <= lived else ""))
             if number < lived:  # what followed then has been overtaken; what followed from the last one still stands
                 self.sent = len(self.site.events)
                 continue
+            say(f"\n{number:>2}. {_date(step.at)}. {step.title}.")
             self._set_clock(step.at)
             count = self._send()
             self._wait(step.consequences)
@@ -139,7 +145,8 @@ class Demo:
         while differences := self._seen().differences(wanted, self.mails):
             if time.monotonic() > end:
                 raise Missing("\n    ".join(differences))
-            time.sleep(0.1)
+            if self.stopped.wait(0.1):
+                return
 
     def _seen(self) -> Seen:
         with transaction(self.engine) as session:
@@ -195,7 +202,11 @@ def _words(wanted: story.Consequences, mails: list[str]) -> str:
     owed = ", ".join(f"{_money(minor)} on {invoice}" for invoice, minor in wanted.owed.items())
     lines = [f"seats {seats}", f"to be followed up: {owed or 'nothing'}"]
     lines.append("paid: " + ", ".join(f"{_money(minor)} of {invoice}" for invoice, minor in wanted.paid.items()))
-    lines += [f"cancellation on {_date(each.effective_at)}: {each.state}" for each in wanted.cancellations]
+    states = {"run": "carried out"}
+    lines += [
+        f"cancellation on {_date(each.effective_at)}: {states.get(each.state, each.state)}"
+        for each in wanted.cancellations
+    ]
     lines += [f"mail {mail}" for mail in mails]
     return "".join(f"\n      - {line}" for line in lines)
 
@@ -242,13 +253,13 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     settings = Settings.read()
     settings.require("chargebee_site", "chargebee_api_key", "chargebee_api_url")
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set() if asked.stay else sys.exit(130))
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # what the make-believe Chargebee is asked is not the story
     user, password = settings.webhook_credentials[0]
     engine = engine_for(settings.database_url, application="quittance demo")
     with Sender(f"http://127.0.0.1:{asked.port}/webhooks/chargebee", user, password) as sender:
         demo = Demo(engine, settings, sender)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: demo.stopped.set())
         with _serving(demo.site, settings):
             try:
                 demo.play()
@@ -256,9 +267,11 @@ def main(arguments: list[str] | None = None) -> int:
                 say(f"\n    What should have followed did not come within {PATIENCE} s:\n    {missing}")
                 say("    Look at `./dev cli doctor`, `./dev cli events list` and `./dev cli outbox list`.")
                 return 1
+            if demo.stopped.is_set():
+                return 130
             say("\ndemo played")
             if asked.stay:
-                stopped.wait()
+                demo.stopped.wait()
     return 0
 
 

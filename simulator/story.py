@@ -210,7 +210,7 @@ STORY = (
     ),
     Step(
         "part",
-        "A first wire of 2 000,00 $ lands for Société Test1234",
+        "A first wire of $2,000.00 lands for Société Test1234",
         _on("2021-01-25 11:00:00"),
         _part_of_the_wire,
         Consequences(

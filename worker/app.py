@@ -88,7 +88,7 @@ def _couriers() -> Couriers:
 def _set_up_logging(**_: Any) -> None:
     log.configure(settings)
     # Messages come and go every few seconds and say nothing: what was done is logged where it is done.
-    for chatty in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
+    for chatty in ("celery.worker.strategy", "celery.app.trace", "celery.beat", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
@@ -111,8 +111,15 @@ def _refuse_a_forgetful_broker(**_: Any) -> None:
 
 @signals.worker_init.connect
 def _load_everything(**_: Any) -> None:
-    """Before the fork: a child that imports for longer than four seconds is taken for dead, and replaced by another."""
-    registry.load()
+    """Before the fork: a child that imports for longer than four seconds is taken for dead, and replaced by another.
+
+    What cannot be imported stops the worker: one that starts without it would look healthy and apply nothing.
+    """
+    try:
+        registry.load()
+    except Exception:
+        logging.getLogger(__name__).exception("the worker cannot start: a module of tasks/ cannot be imported")
+        sys.exit(1)
 
 
 @signals.worker_process_init.connect

@@ -39,6 +39,14 @@ def test_a_line_whose_units_do_not_make_its_amount_was_reckoned_by_time() -> Non
     assert not line(amount=1234, unit_amount=None).prorated
 
 
+def test_a_prorated_charge_is_not_shown_as_one_unit() -> None:
+    one = {"quantity": 1, "unit_amount": 261804, "amount": 261804}
+    found = line(description="Licence - Prorated Charges", **one)
+    assert (found.quantity, found.unit_price, found.amount) == (None, None, Money(261804, "CAD"))
+    assert line(description="Licence", **one).quantity == 1
+    assert line(description="Licence - frais au prorata", quantity=2, unit_amount=50, amount=100).quantity == 2
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
