@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
 from threading import BrokenBarrierError
 from typing import NamedTuple
 
 import psycopg
+import structlog
 
 from bench import events, limit, machine, tables
 from bench.events import Told
@@ -39,6 +41,7 @@ RULES = Rules(effects_horizon=timedelta(days=36500))  # the events are of 2021, 
 RECEIVED_AT = datetime(2022, 1, 1, tzinfo=UTC)
 _WARM = inbox.BATCH  # events for each process, applied before anything is measured
 _PATIENCE = 600  # seconds for anything that the other processes do
+_STANDSTILL = 30  # seconds without one event applied, after which something is wrong
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,8 @@ def _sample(
         warm = _WARM * options.processes
         _fill(database_url, given[:warm])
         postgres = stack.postgres.pid
-        with _workers(side, database_url, recorded[:warm], recorded[warm:], options.processes) as workers:
+        log = stack.home / "apply.log"
+        with _workers(side, database_url, log, recorded[:warm], recorded[warm:], options.processes) as workers:
             workers.meet()  # connected, and warm
             _fill(database_url, given[warm:])
             left = _pending(database_url)
@@ -214,14 +218,14 @@ class _Workers:
     """Processes that apply, and the two points where they wait for one another and for us."""
 
     def __init__(
-        self, side: str, database_url: str, first: Sequence[Recorded], rest: Sequence[Recorded], count: int
+        self, side: str, database_url: str, log: Path, first: Sequence[Recorded], rest: Sequence[Recorded], count: int
     ) -> None:
         context = multiprocessing.get_context("spawn")
         self._gate = context.Barrier(count + 1)
         self._results: Queue[Done | str] = context.Queue()
         self._processes = []
         for number in range(count):
-            arguments: tuple[object, ...] = (database_url, self._gate, self._results)
+            arguments: tuple[object, ...] = (database_url, log, self._gate, self._results)
             if side == "bare":  # it claims nothing: whole histories are given to it
                 arguments += tuple([e for e in part if e.history % count == number] for part in (first, rest))
             self._processes.append(context.Process(target=_work, args=(side, *arguments), daemon=True))
@@ -250,9 +254,9 @@ class _Workers:
 
 @contextmanager
 def _workers(
-    side: str, database_url: str, first: Sequence[Recorded], rest: Sequence[Recorded], count: int
+    side: str, database_url: str, log: Path, first: Sequence[Recorded], rest: Sequence[Recorded], count: int
 ) -> Iterator[_Workers]:
-    workers = _Workers(side, database_url, first, rest, count)
+    workers = _Workers(side, database_url, log, first, rest, count)
     workers.start()
     try:
         yield workers
@@ -260,16 +264,22 @@ def _workers(
         workers.end()
 
 
-def _work(side: str, database_url: str, gate: Barrier, results: Queue[Done | str], *shares: Sequence[Recorded]) -> None:
+def _work(
+    side: str, database_url: str, log: Path, gate: Barrier, results: Queue[Done | str], *shares: Sequence[Recorded]
+) -> None:
     """One process: apply some events to be warm, meet the others twice, apply the rest."""
-    try:
-        if side == "bare":
-            _bare(database_url, gate, results, *shares)
-        else:
-            _pipeline(database_url, gate, results)
-    except Exception:
-        results.put(traceback.format_exc())
-        gate.abort()
+    with open(log, "a") as output:
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(output))
+        try:
+            if side == "bare":
+                _bare(database_url, gate, results, *shares)
+            else:
+                _pipeline(database_url, gate, results)
+        except Exception:
+            output.flush()
+            end = "".join(log.read_text().splitlines(keepends=True)[-5:])
+            results.put(f"{traceback.format_exc()}\nThe end of its log is:\n{end}")
+            gate.abort()
 
 
 def _bare(
@@ -296,10 +306,13 @@ def _pipeline(database_url: str, gate: Barrier, results: Queue[Done | str]) -> N
         gate.wait(_PATIENCE)
         gate.wait(_PATIENCE)
         start, used = time.monotonic(), time.process_time()
+        progress = start
         while connection.execute("select 1 from inbox_events where status = 'pending' limit 1").fetchone():
-            if not inbox.apply_pending(engine, RULES, seconds=5):
+            if inbox.apply_pending(engine, RULES, seconds=5):
+                progress = time.monotonic()
+            elif time.monotonic() > progress + _STANDSTILL:
+                raise TimeoutError(f"events are pending and none was applied for {_STANDSTILL} s")
+            else:
                 time.sleep(0.005)  # the others hold what is left
-            if time.monotonic() > start + _PATIENCE:
-                raise TimeoutError(f"events are still pending after {_PATIENCE} s")
         results.put(Done(start, time.monotonic(), time.process_time() - used))
     engine.dispose()
