@@ -78,17 +78,22 @@ class Event:
         """Read a stored body.
 
         Raises:
-            NeedsAttention: another API version, or an object that is not understood.
+            NeedsAttention: no event of Chargebee, another API version, or an object that is not understood.
         """
         body = json.loads(raw)
         if b"\\u" in raw:  # the only way in for what PostgreSQL cannot hold
             body = _storable(body)
+        content = body.get("content")
+        if "api_version" not in body and not isinstance(content, dict):
+            raise NeedsAttention(
+                "this is not an event of Chargebee (no api_version, no content); look at its body, and at who else "
+                "has the webhook's password"
+            )
         api_version = body.get("api_version")
         if api_version != "v2":
             raise NeedsAttention(
                 f"the event has api_version {api_version!r}; set the webhook to V2 in Chargebee, then replay"
             )
-        content = body.get("content")
         if not isinstance(content, dict):
             raise NeedsAttention("the event has no content; look at its body, then replay or leave it")
         occurred_at = _instant_or_none(body.get("occurred_at"))

@@ -104,6 +104,15 @@ def test_content_that_is_missing_is_refused() -> None:
         read(body)
 
 
+@pytest.mark.parametrize("body", [{}, {"event_type": "x"}, {"id": "ev_1", "content": None}, {"content": []}])
+def test_a_body_that_is_no_event_of_chargebee_is_told_from_one_of_another_api_version(body: Body) -> None:
+    with pytest.raises(NeedsAttention, match="this is not an event of Chargebee"):
+        read(body)
+    for of_chargebee in (body | {"api_version": "v1"}, body | {"content": {}}):
+        with pytest.raises(NeedsAttention, match="set the webhook to V2"):
+            read(of_chargebee)
+
+
 @pytest.mark.parametrize("api_version", ["v1", "v3", None, 2])
 def test_another_api_version_is_refused_with_the_next_step(api_version: object) -> None:
     with pytest.raises(NeedsAttention, match="set the webhook to V2 in Chargebee, then replay"):
