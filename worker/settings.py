@@ -429,7 +429,7 @@ def _texts(given: Mapping[str, str], problems: list[str]) -> dict[str, str]:
             near = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(
                 name.removeprefix("QUITTANCE_"), known, 1
             )
-            hint = f"did you mean {near[0]}?" if near else "remove it"
+            hint = f"you may have meant {near[0]}" if near else "remove it"
             problems.append(f"{name} is not a setting: {hint}")
     return texts
 
@@ -500,6 +500,18 @@ def _disagreements(texts: dict[str, str], production: bool) -> list[str]:
     return problems
 
 
+def _nearly_given(field: str, given: Mapping[str, str]) -> str:
+    """What stands in the environment under a name that is nearly this setting's, and no other's."""
+    known = _known_names()
+    strangers = [name for name, value in given.items() if value and name.removesuffix("_FILE") not in known]
+    for name in _names_of(field):
+        for wanted in (name, f"{name}_FILE"):
+            by_capitals = {stranger.upper(): stranger for stranger in strangers}
+            if near := difflib.get_close_matches(wanted, by_capitals, 1, cutoff=0.85):
+                return f"{by_capitals[near[0]]} is set, which may have been meant for it; "
+    return ""
+
+
 def _told(invalid: ValidationError, given: Mapping[str, str]) -> list[str]:
     problems = []
     for error in invalid.errors(include_url=False, include_context=False, include_input=False):
@@ -508,7 +520,7 @@ def _told(invalid: ValidationError, given: Mapping[str, str]) -> list[str]:
         if error["type"] == "missing" and any(given.get(f"{name}_FILE") for name in _names_of(field)):
             continue  # its file could not be used: told already
         if error["type"] == "missing":
-            problems.append(f"{name} is missing: {_fix_of(field)}")
+            problems.append(f"{name} is missing: {_nearly_given(field, given)}{_fix_of(field)}")
         else:
             problems.append(f"{name} {error['msg'].removeprefix('Value error, ')}")
     return problems

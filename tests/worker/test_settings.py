@@ -143,8 +143,29 @@ def test_a_file_that_cannot_be_used_is_named_once(tmp_path: Path):
 
 def test_an_unknown_name_of_ours_is_refused_with_the_nearest_known_one():
     (told,) = problems_of(LEAST | {"QUITTANCE_DATABASE_URL": "x"})
-    assert told == "QUITTANCE_DATABASE_URL is not a setting: did you mean DATABASE_URL?"
+    assert told == "QUITTANCE_DATABASE_URL is not a setting: you may have meant DATABASE_URL"
     Settings.read(LEAST | {"SOMETHING_ELSE": "x"})
+
+
+@pytest.mark.parametrize(
+    "wrong, right",
+    [
+        ("WEBHOOK_CREDENTIAL", "WEBHOOK_CREDENTIALS"),
+        ("webhook_credentials", "WEBHOOK_CREDENTIALS"),
+        ("WEBHOOK_CREDENTIAL_FILE", "WEBHOOK_CREDENTIALS"),
+        ("DATABSE_URL", "DATABASE_URL"),
+        ("REDIS_URI", "REDIS_URL"),
+    ],
+)
+def test_a_required_setting_under_a_name_that_is_nearly_its_own_is_pointed_at(wrong: str, right: str):
+    (told,) = problems_of({name: value for name, value in LEAST.items() if name != right} | {wrong: "geheim"})
+    assert f"{wrong} is set, which may have been meant for it; set it" in told and "geheim" not in told
+
+
+def test_a_setting_of_another_name_is_not_taken_for_a_required_one():
+    without = {name: value for name, value in LEAST.items() if name != "DATABASE_URL"}
+    (told,) = problems_of(without | {"DATABASE_NAME": "x", "DATA_URL": "x", "PATH": "x"})
+    assert "is set" not in told
 
 
 def test_a_dotenv_file_is_read_in_development_only_and_the_environment_wins(tmp_path: Path, monkeypatch):
