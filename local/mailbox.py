@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP as SMTP_POLICY
+from email.utils import parsedate_to_datetime
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -39,13 +40,14 @@ _PART_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sa
 _STYLE = """
 body{margin:0;background:#f6f4ef;color:#16212b;font:15px/22px Inter,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}
 main{max-width:860px;margin:0 auto;padding:24px 16px 48px}
-h1{font-size:22px;line-height:28px}h2{font-size:15px;margin:24px 0 8px}
+h1{font-size:22px;line-height:28px;margin:8px 0}h2{font-size:15px;margin:24px 0 8px}
 a{color:#0b5f52}table{width:100%;border-collapse:collapse;background:#fff;border:1px solid #e4e0d6}
 th,td{padding:9px 12px;text-align:left;vertical-align:top;border-bottom:1px solid #e4e0d6;overflow-wrap:anywhere}
 th{font-weight:400;color:#5b6670;white-space:nowrap}pre{white-space:pre-wrap;background:#fff;border:1px solid #e4e0d6;
-padding:12px;overflow-wrap:anywhere}iframe{width:100%;height:900px;border:1px solid #e4e0d6;background:#fff}
+padding:12px;overflow-wrap:anywhere}iframe{width:100%;height:1500px;border:1px solid #e4e0d6;background:#fff}
+.short{color:#5b6670;margin:0 0 12px;overflow-wrap:anywhere}details{margin:16px 0}summary{cursor:pointer}
 @media (prefers-color-scheme:dark){body{background:#11171b;color:#eef2f1}a{color:#6fd3bd}
-table,pre{background:#192127;border-color:#2b363e}th,td{border-color:#2b363e}th{color:#a3afb6}}
+table,pre{background:#192127;border-color:#2b363e}th,td{border-color:#2b363e}th,.short{color:#a3afb6}}
 """
 
 
@@ -185,41 +187,60 @@ def _list(mailbox: Mailbox) -> str:
             continue
         subject = escape(_text(message, "Subject") or "(no subject)")
         rows.append(
-            f"<tr><td>{_time(mailbox, name)}</td><td>{escape(_text(message, 'To'))}</td>"
+            f"<tr><td>{_time(mailbox.arrived_at(name))}</td><td>{escape(_date(message))}</td>"
+            f"<td>{escape(_text(message, 'To'))}</td>"
             f'<td><a href="/m/{name}">{subject}</a></td></tr>'
         )
     if not rows:
         return "<h1>Mailbox</h1><p>No mail yet. What the worker sends appears here.</p>"
-    heading = '<tr><th scope="col">Time (UTC)</th><th scope="col">To</th><th scope="col">Subject</th></tr>'
-    return f"<h1>Mailbox</h1><table>{heading}{''.join(rows)}</table>"
+    titles = ("Kept (UTC)", "Dated (UTC)", "To", "Subject")
+    heading = "".join(f'<th scope="col">{title}</th>' for title in titles)
+    return f"<h1>Mailbox</h1><table><tr>{heading}</tr>{''.join(rows)}</table>"
 
 
 def _one(mailbox: Mailbox, name: str, message: EmailMessage) -> str:
+    """The mail as its reader sees it, high up; what is for developers is folded below."""
     subject = escape(_text(message, "Subject") or "(no subject)")
     headers = "".join(
         f'<tr><th scope="row">{escape(header)}</th><td>{escape(_text(message, header))}</td></tr>'
         for header in dict.fromkeys(message.keys())
     )
-    shown = [
-        '<p><a href="/">All mail</a></p>',
-        f"<h1>{subject}</h1><p>{_time(mailbox, name)} UTC</p>",
-        f"<h2>Headers</h2><table>{headers}</table>",
-    ]
+    facts = {
+        "from": _text(message, "From"),
+        "to": _text(message, "To"),
+        "dated": _date(message),
+        "kept": _time(mailbox.arrived_at(name)),
+    }
+    short = " · ".join(f"{what} {escape(value)}" for what, value in facts.items() if value)
+    shown = [f'<a href="/">All mail</a><h1>{subject}</h1><p class="short">{short} (UTC)</p>']
     attached = [
         f'<li><a href="/m/{name}/{number}">{escape(part.get_filename() or "attachment")}</a></li>'
         for number, part in enumerate(message.iter_attachments())
     ]
     if attached:
-        shown.append(f"<h2>Attachments</h2><ul>{''.join(attached)}</ul>")
+        shown.append(f"<ul>{''.join(attached)}</ul>")
+    has_html = message.get_body(("html",)) is not None
+    if has_html:
+        shown.append(f'<iframe sandbox title="HTML part" src="/m/{name}/html"></iframe>')
     if (text := message.get_body(("plain",))) is not None:
-        shown.append(f"<h2>Text part</h2><pre>{escape(_words(text))}</pre>")
-    if message.get_body(("html",)) is not None:
-        shown.append(f'<h2>HTML part</h2><iframe sandbox title="HTML part" src="/m/{name}/html"></iframe>')
+        unfolded = "" if has_html else " open"
+        shown.append(f"<details{unfolded}><summary>Text part</summary><pre>{escape(_words(text))}</pre></details>")
+    shown.append(f"<details><summary>All headers</summary><table>{headers}</table></details>")
     return "".join(shown)
 
 
-def _time(mailbox: Mailbox, name: str) -> str:
-    return f"{mailbox.arrived_at(name):%Y-%m-%d %H:%M:%S}"
+def _date(message: EmailMessage) -> str:
+    """The instant that the message gives itself, in UTC; as it came where it is none."""
+    text = _text(message, "Date")
+    try:
+        dated = parsedate_to_datetime(text)
+        return _time(dated.astimezone(UTC) if dated.tzinfo else dated)  # "-0000" is UTC, of an unknown place
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return text
+
+
+def _time(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S}"
 
 
 def _text(message: EmailMessage, header: str) -> str:

@@ -115,6 +115,34 @@ def test_a_message_is_kept_as_a_file_and_shown(mailbox: Running) -> None:
     assert f'<iframe sandbox title="HTML part" src="/m/{name}/html"></iframe>' in page
 
 
+def test_the_mail_itself_comes_before_what_is_folded(mailbox: Running) -> None:
+    mailbox.send(a_message())
+    [name] = mailbox.names()
+    page = mailbox.get(f"/m/{name}")[2]
+    places = [page.index(mark) for mark in ("to marie@test1234.example", "<iframe", "Bonjour Marie,", "Message-ID")]
+    assert places == sorted(places)
+    assert page.count("<details>") == 2
+    assert "<details>" not in page[: page.index("<iframe")]
+
+
+def test_a_message_without_html_shows_its_text(mailbox: Running) -> None:
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"], message["Subject"] = "a@boreal.example", "b@boreal.example", "text alone"
+    message.set_content("Bonjour\n")
+    mailbox.send(message)
+    [name] = mailbox.names()
+    page = mailbox.get(f"/m/{name}")[2]
+    assert "<iframe" not in page and "<details open><summary>Text part</summary><pre>Bonjour" in page
+
+
+def test_the_list_has_the_date_of_the_message_beside_when_it_was_kept(mailbox: Running) -> None:
+    mailbox.send(a_message(Date="Mon, 11 Jan 2021 09:30:00 -0500"))
+    [name] = mailbox.names()
+    kept = f"{Mailbox(mailbox.folder).arrived_at(name):%Y-%m-%d %H:%M:%S}"
+    assert f"<td>{kept}</td><td>2021-01-11 14:30:00</td>" in mailbox.get("/")[2]
+    assert f"dated 2021-01-11 14:30:00 · kept {kept} (UTC)" in mailbox.get(f"/m/{name}")[2]
+
+
 def test_an_attachment_comes_as_a_download_byte_for_byte(mailbox: Running) -> None:
     mailbox.send(a_message())
     [name] = mailbox.names()
