@@ -115,10 +115,10 @@ def test_an_invoice_that_will_be_collected_is_not_mailed_but_once_paid_it_is(qui
     quittance.take(an_event(a_customer(2, auto_collection="on")))
     quittance.hurry()
     assert quittance.rows("select state, reason from outbox") == [("suppressed", "what it says no longer holds")]
-    quittance.run("update outbox set created_at = created_at - interval '40 days'")
+    quittance.run("update outbox set waiting_since = waiting_since - interval '40 days'")
     quittance.take(an_event(paid(3)))
     assert quittance.rows(OUTBOX) == [("invoice:F-1:0", "sent")]
-    assert quittance.rows("select now() - created_at < interval '1 day' from outbox") == [True]
+    assert quittance.rows("select now() - waiting_since < interval '1 day' from outbox") == [True]
     quittance.take(an_event(paid(4)))
     assert len(quittance.mails()) == 1
 
