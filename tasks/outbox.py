@@ -18,9 +18,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from billing.errors import NeedsAttention, NotYet
-from models import OutboxRow
+from models import Finding, OutboxRow
 from models.session import transaction
 
+from . import findings
 from .registry import delivery_of
 
 if TYPE_CHECKING:
@@ -233,15 +234,10 @@ def _fail(delivery: Delivery, reason: str) -> None:
     row = delivery.row
     log.error("delivery failed", reason=reason, attempts=row.attempts)
     with transaction(delivery.engine) as session:
-        session.execute(
-            text("""
-                insert into findings (kind, severity, object_type, object_id, detail)
-                values ('delivery_failed', 'error', 'outbox', :key, :reason)
-                on conflict (kind, object_type, object_id)
-                do update set times = findings.times + 1, last_seen_at = business_now(), detail = excluded.detail
-            """),
-            {"key": row.key, "reason": reason},
+        finding = Finding(
+            kind="delivery_failed", severity="error", object_type="outbox", object_id=row.key, detail=reason
         )
+        findings.note(session, [finding])
     _finish(delivery, "failed", reason)
 
 

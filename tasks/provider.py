@@ -6,14 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import text
 
 from billing.errors import NeedsAttention, NotYet
 from billing.seats import LIVE
 from gateway.client import Gateway
-from models import clock
+from models import Finding, clock
 from models.session import transaction
 
+from . import findings
 from .inbox import take_in
 from .outbox import Delivery, Outcome
 from .registry import delivers
@@ -82,16 +82,12 @@ def _read(gateway: Gateway, kind: str, id: str) -> dict[str, Any]:
 
 def _find_overdue(delivery: Delivery, subscription_id: str, minutes: int) -> None:
     with transaction(delivery.engine) as session:
-        session.execute(
-            text("""
-                insert into findings (kind, severity, object_type, object_id, detail)
-                values ('cancellation_overdue', 'error', 'subscription', :id, :detail)
-                on conflict (kind, object_type, object_id)
-                do update set times = findings.times + 1, last_seen_at = business_now(), detail = excluded.detail
-            """),
-            {
-                "id": subscription_id,
-                "detail": f"subscription {subscription_id} should have ended {minutes} minutes ago and Chargebee still "
-                "shows it as live; look at it there",
-            },
+        finding = Finding(
+            kind="cancellation_overdue",
+            severity="error",
+            object_type="subscription",
+            object_id=subscription_id,
+            detail=f"subscription {subscription_id} should have ended {minutes} minutes ago and Chargebee still shows "
+            "it as live; look at it there",
         )
+        findings.note(session, [finding])

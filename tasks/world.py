@@ -39,6 +39,8 @@ from models import (
 )
 from models.base import MirrorRow
 
+from . import findings
+
 Row = TypeVar("Row", bound=Base)
 
 MIRRORS: dict[str, type[MirrorRow]] = {
@@ -228,7 +230,7 @@ class World:
         if journal.queued:
             run(_QUEUE, [_outbox_values(row) for row in journal.queued])
         if journal.findings:
-            run(_FIND, [{name: getattr(f, name) for name in _FINDING} for f in journal.findings])
+            findings.note(self.session, journal.findings)
         if audit:
             run(_AUDIT, audit)
         self._journal = _Journal()  # not before: what the database refuses can still be undone
@@ -460,7 +462,6 @@ def _delete(model: type[Base]) -> Any:
 
 
 _OUTBOX = ("key", "queue", "kind", "name", "object_id", "customer_id", "payload", "state", "reason", "event_id")
-_FINDING = ("kind", "severity", "object_type", "object_id", "detail")
 
 
 def _outbox_values(row: OutboxRow) -> dict[str, Any]:
@@ -484,22 +485,7 @@ def _queue_statement() -> Any:
     )
 
 
-def _find_statement() -> Any:
-    table = _table(Finding)
-    statement = insert(table).values({name: bindparam(name, type_=table.c[name].type) for name in _FINDING})
-    return statement.on_conflict_do_update(
-        index_elements=["kind", "object_type", "object_id"],
-        set_={
-            "times": table.c.times + 1,
-            "last_seen_at": text("business_now()"),
-            "detail": statement.excluded.detail,
-            "severity": statement.excluded.severity,
-        },
-    )
-
-
 _QUEUE = _queue_statement()
-_FIND = _find_statement()
 _AUDIT = insert(_table(AuditEntry)).values(
     {
         name: bindparam(name, type_=_table(AuditEntry).c[name].type)
