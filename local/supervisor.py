@@ -1,9 +1,10 @@
 """Runs the whole stack on one machine: servers, receiver, worker, beat, mailbox, make-believe Chargebee, demo.
 
-    python -m local.supervisor run [--once] [--no-demo] [--home FOLDER]
+    python -m local.supervisor run [--once] [--no-demo] [--verbose] [--home FOLDER]
 
 What is started last is stopped first. When one process ends, everything ends: a stack that has lost a part would only
-look as if it ran.
+look as if it ran. Every line of every process is kept in FOLDER/log; until the demo has been played, only its own lines
+and other processes' trouble are shown.
 """
 
 from __future__ import annotations
@@ -42,6 +43,13 @@ DATABASE = "quittance"
 GRACE = 15.0  # seconds to end well, before the process group is killed
 PATIENCE = 60.0  # seconds to become ready
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know this machine
+# How the programs of the stack write the level of a line: "[warning  ]", "[ERROR]", "INFO  [alembic.runtime]"
+_CALM = "debug|info|notice"
+_TROUBLE = "warn|warning|error|critical|fatal"
+_LEVEL = re.compile(
+    rf"\[(?:(?:{_CALM})|(?P<a>{_TROUBLE})) *\]|\b(?:(?:{_CALM.upper()})|(?P<b>{_TROUBLE.upper()}))\b"
+    r"|(?P<c>Traceback) \(most recent call last\)|\w(?P<d>Warning): "
+)
 _COLOURS = {"web": 36, "worker": 32, "beat": 35, "mailbox": 33, "chargebee": 34, "demo": 96, "migrate": 90}
 
 
@@ -49,6 +57,7 @@ class Console:
     """Where the lines of all processes go, each behind the name of its process."""
 
     def __init__(self, output: IO[str] | None, *, colours: bool) -> None:
+        self.story: str | None = None  # the process that has the floor: of the others, only trouble is shown
         self._output = output
         self._colours = colours
         self._lock = threading.Lock()
@@ -79,11 +88,15 @@ class Console:
 
 
 class Process:
-    """A child whose lines are shown, and of which the last ones are remembered."""
+    """A child whose lines are kept in a file and shown, and of which the last ones are remembered."""
 
-    def __init__(self, name: str, command: Sequence[str], settings: Mapping[str, str], console: Console) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], settings: Mapping[str, str], console: Console, logs: Path
+    ) -> None:
         self.name = name
         self._console = console
+        logs.mkdir(mode=0o700, exist_ok=True)
+        self._log: IO[str] | None = (logs / f"{name}.log").open("w", encoding="utf-8", buffering=1)
         self._last: deque[str] = deque(maxlen=20)
         self._heard: set[str] = set()
         self._awaited: dict[str, re.Pattern[str]] = {}
@@ -114,11 +127,36 @@ class Process:
 
     def _read(self, reading: int) -> None:
         with open(reading, encoding="utf-8", errors="replace") as lines:
+            trouble = False
             for line in lines:
                 text = line.rstrip()
+                self._keep(text)
                 self._last.append(text)
                 self._heard |= {what for what, pattern in self._awaited.items() if pattern.search(text)}
-                self._console.line(self.name, text)
+                trouble = _is_trouble(text, trouble)
+                if trouble or self._console.story in (None, self.name):
+                    self._console.line(self.name, text)
+        self._close()
+
+    def _keep(self, text: str) -> None:
+        """Write a line to the log. A disk that is full must not make the process wait for its reader."""
+        if self._log is not None:
+            try:
+                self._log.write(f"{text}\n")
+            except OSError:
+                self._close()
+
+    def _close(self) -> None:
+        log, self._log = self._log, None
+        if log is not None:
+            with contextlib.suppress(OSError):
+                log.close()
+
+
+def _is_trouble(text: str, before: bool) -> bool:
+    """Whether a line is a warning or worse; one without a level goes on with what the line before it was."""
+    level = _LEVEL.search(text)
+    return before if level is None else level.lastgroup is not None
 
 
 class Ended(Exception):
@@ -142,8 +180,10 @@ class Interrupted(Exception):
 class Stack:
     """Servers and processes in the order they were started; stopped in the opposite one."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, logs: Path) -> None:
+        """Show lines on this console, and keep them in files of this folder."""
         self.console = console
+        self.logs = logs
         self.processes: list[Process] = []
         self._servers: list[Server] = []
         self._asked = threading.Event()  # to stop
@@ -153,16 +193,27 @@ class Stack:
         """Stop soon; asked twice, without waiting for anybody. Fit for a signal handler."""
         (self._pressed if self._asked.is_set() else self._asked).set()
 
+    @property
+    def is_asked_to_stop(self) -> bool:
+        """Whether somebody did."""
+        return self._asked.is_set()
+
     def add(self, server: Server) -> None:
-        """Start a server."""
+        """Start a server.
+
+        Raises:
+            Interrupted: somebody asked to stop meanwhile.
+        """
         self._servers.append(server)
         server.start()
+        if self._asked.is_set():
+            raise Interrupted
 
     def start(
         self, name: str, command: Sequence[str], settings: Mapping[str, str], expect: Mapping[str, str] | None = None
     ) -> Process:
         """Start a process that is to stay."""
-        process = Process(name, command, settings, self.console)
+        process = Process(name, command, settings, self.console, self.logs)
         for what, pattern in (expect or {}).items():
             process.expect(what, pattern)
         self.processes.append(process)
@@ -220,7 +271,7 @@ class Plan:
     def __init__(self, home: Path, console: Console, *, demo: bool) -> None:
         self.home = home
         self.demo = demo
-        self.stack = Stack(console)
+        self.stack = Stack(console, home / "log")
         self.chosen = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
         self.made: dict[str, str] = {}  # the settings that we add
         self.links: dict[str, str] = {}
@@ -244,6 +295,7 @@ class Plan:
         self.made["PORT"] = str(port)
         if not environment.is_given(self.chosen, "PUBLIC_URL"):
             self.made["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+        self._check()
         self._servers()
         self._mailbox()
         if self.demo:
@@ -277,6 +329,15 @@ class Plan:
             raise LocalError(f"port {wanted} is taken; set PORT to another one, or leave it out to get a free one")
         return int(wanted)
 
+    def _check(self) -> None:
+        """Refuse settings that are wrong before anything starts; what we shall start ourselves has an address then."""
+        to_come: dict[str, str] = {}
+        if not environment.is_given(self.chosen, "DATABASE_URL"):
+            to_come["DATABASE_URL"] = f"postgresql://127.0.0.1/{DATABASE}"
+        if not environment.is_given(self.chosen, "BROKER_URL", "REDIS_URL"):
+            to_come["REDIS_URL"] = "redis://127.0.0.1"
+        Settings.read(self.chosen | self.made | to_come)
+
     def _servers(self) -> None:
         if not environment.is_given(self.chosen, "DATABASE_URL"):
             postgres = Postgres(self.home / "postgres")
@@ -303,6 +364,7 @@ class Plan:
         """Name the make-believe Chargebee that the demo will serve; where a real site is named, there is no demo."""
         if environment.is_given(self.chosen, "CHARGEBEE_SITE", "CHARGEBEE_API_KEY", "CHARGEBEE_API_URL"):
             self.demo = False
+            self.stack.console.story = None
             self.stack.console.say("No demo: CHARGEBEE_SITE names a site, and make-believe events do not belong there.")
         else:
             self.made |= environment.simulated_site(self.home, f"http://127.0.0.1:{children.free_port()}")
@@ -314,7 +376,9 @@ class Plan:
             return
         command = _python("alembic", "-c", "migrations/alembic.ini", "upgrade", "head")
         if self.stack.run("migrate", command, self.settings | {"DATABASE_URL": url}):
-            raise LocalError("the database could not be brought up to date; the lines above say why")
+            raise LocalError(
+                f"the database could not be brought up to date; {self.stack.logs / 'migrate.log'} says why"
+            )
 
     def _processes(self, port: int) -> Process:
         celery = ["celery", "--quiet", "-A", "worker.app"]
@@ -326,9 +390,9 @@ class Plan:
         )
         self.stack.start("beat", _python(*celery, "beat", "-l", "INFO", "-S", "celery.beat:Scheduler"), self.settings)
         server = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-        self.stack.start(
-            "web", _python(*server, "--workers", "2", "--blocking-threads", "4", "webhooks.wsgi:app"), self.settings
-        )
+        # A worker of granian's that is still starting misses the request to stop, and is waited for without an end.
+        server += ["--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "3"]
+        self.stack.start("web", _python(*server, "webhooks.wsgi:app"), self.settings)
         return worker
 
     def _wait_until_ready(self, port: int, worker: Process) -> None:
@@ -341,16 +405,17 @@ class Plan:
             waits["the mailbox"] = lambda: _answers(self.links["mailbox"])
         for what, ready in waits.items():
             if not self.stack.wait(ready, PATIENCE):
-                raise LocalError(f"{what} did not become ready within {PATIENCE:.0f} s; the lines above may say why")
+                raise LocalError(f"{what} did not become ready within {PATIENCE:.0f} s; {self.stack.logs} may say why")
 
     def _name_links(self, port: int) -> None:
         receiver = f"http://127.0.0.1:{port}"
         self.links["receiver"] = f"{receiver}/webhooks/chargebee"
         if "WEBHOOK_CREDENTIALS" in self.made:
             self.links["its user and password"] = f"chargebee, and the text of {self.home / 'webhook.password'}"
-        self.links["health, metrics"] = f"{receiver}/readyz {receiver}/metrics"
+        self.links["health"] = f"{receiver}/readyz"
         if "CHARGEBEE_API_URL" in self.made:
             self.links["make-believe Chargebee"] = self.made["CHARGEBEE_API_URL"]
+        self.links["logs"] = str(self.stack.logs)
 
     def _write_down(self) -> None:
         """Tell `./dev cli`, and whoever wants to look, how to reach what runs."""
@@ -363,9 +428,11 @@ class Plan:
         children.write_private(self.home / "stack.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
-def run(home: Path, *, once: bool, demo: bool, console: Console) -> int:
+def run(home: Path, *, once: bool, demo: bool, verbose: bool, console: Console) -> int:
     """Bring the stack up, play the demo, and stay until Ctrl-C or the end of a process; the exit code."""
     plan = Plan(home, console, demo=demo)
+    if demo and not verbose:
+        console.story = "demo"
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, plan.stack.ask_to_stop)
     code = 0
@@ -380,6 +447,7 @@ def run(home: Path, *, once: bool, demo: bool, console: Console) -> int:
         if not once:
             _show(plan.links, console)
             console.say("Ctrl-C stops everything.")
+            console.story = None
             plan.stack.wait(lambda: False)
     except Interrupted:
         code = code or (130 if once else 0)
@@ -389,7 +457,8 @@ def run(home: Path, *, once: bool, demo: bool, console: Console) -> int:
         for line in ended.process.last_lines():
             console.say(f"    {line}")
     finally:
-        console.say("\nStopping ..")
+        hint = " (press Ctrl-C again to stop now)" if plan.stack.is_asked_to_stop else ""
+        console.say(f"\nStopping ..{hint}")
         (home / "stack.json").unlink(missing_ok=True)
         plan.stack.stop()
         console.say("Stopped.")
@@ -429,15 +498,21 @@ def _answers(url: str) -> bool:
 def _alone(home: Path) -> Iterator[None]:
     """Hold the folder for this stack; the system lets go of it however we end."""
     home.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with (home / "lock").open("a+") as lock:
+    path = home / "lock"
+    with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            pid = lock.read().strip() or "unknown"
+            holder = lock.read().strip() or "unknown"
             raise LocalError(
-                f"a stack already runs on {home} (process {pid}); use it, stop it, or name another folder with --home"
+                f"{home} is being forgotten by ./dev reset; start again when it has ended"
+                if holder == "reset"
+                else f"a stack already runs on {home} (process {holder}); use it, stop it,"
+                " or name another folder with --home"
             ) from None
+        if not path.exists() or not os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+            raise LocalError(f"{home} has just been forgotten by ./dev reset; start again")
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
@@ -451,12 +526,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     word = words.add_parser("run", help="bring everything up, play the demo, stay until Ctrl-C")
     word.add_argument("--once", action="store_true", help="end after the demo: exit code 0 when it went well")
     word.add_argument("--no-demo", action="store_true", help="play no demo")
+    word.add_argument("--verbose", action="store_true", help="show the lines of all processes during the demo, too")
     word.add_argument("--home", type=Path, default=ROOT / ".dev", help="where databases, mail and secrets are kept")
     asked = parser.parse_args(arguments)
     home = asked.home.resolve()
     try:
         with _alone(home):
-            return run(home, once=asked.once, demo=not asked.no_demo, console=Console.of_this_process())
+            console = Console.of_this_process()
+            return run(home, once=asked.once, demo=not asked.no_demo, verbose=asked.verbose, console=console)
     except (LocalError, SettingsError) as problem:
         print(f"./dev run: {problem}", file=sys.stderr)
     except OSError as problem:

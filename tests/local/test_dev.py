@@ -14,6 +14,8 @@ from types import ModuleType
 
 import pytest
 
+from local import supervisor
+from local.children import LocalError
 from local.lockfiles import pins_of
 from tests.conftest import ROOT
 
@@ -84,6 +86,35 @@ def test_reset_refuses_while_a_stack_runs(clone: Path) -> None:
         assert "a stack runs on this state; stop it first" in told.stderr
         assert (clone / ".dev" / "lock").exists()
     assert dev(clone, "reset").returncode == 0
+
+
+def test_no_stack_starts_while_its_state_is_forgotten(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / ".dev"
+    (state / "mail").mkdir(parents=True)
+    (state / "webhook.password").write_text("secret")
+    remove, told = shutil.rmtree, []
+
+    def start_meanwhile(folder: Path) -> None:
+        with pytest.raises(LocalError) as stack, supervisor._alone(state):
+            pass
+        with pytest.raises(script.Problem) as reset:
+            script.forget(state)
+        told.extend([str(stack.value), str(reset.value)])
+        remove(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", start_meanwhile)
+    script.forget(state)
+    assert told == [
+        f"{state} is being forgotten by ./dev reset; start again when it has ended",
+        "another ./dev reset is forgetting this state; let it end",
+    ]
+    assert not state.exists()
+
+
+def test_a_command_that_is_quiet_for_long_gives_its_code(script: ModuleType) -> None:
+    assert script.with_dots([sys.executable, "-c", "raise SystemExit(3)"]) == 3
 
 
 def test_where_no_wheels_are_the_servers_are_left_out_and_the_variables_named(

@@ -50,6 +50,7 @@ def run(home: Path) -> Iterator[Start]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
         started.append(process)
         return process
@@ -107,7 +108,8 @@ def test_servers_that_are_named_are_used_and_none_are_started(
     said, _ = supervisor.communicate(timeout=60)
     assert supervisor.returncode == 0, said
     assert said.endswith("Stopped.\n")
-    assert {path.name for path in home.iterdir()} == {"lock", "webhook.password", "secret.key"}
+    assert {path.name for path in home.iterdir()} == {"lock", "log", "webhook.password", "secret.key"}
+    assert {path.name for path in (home / "log").iterdir()} == {"worker.log", "beat.log", "web.log"}
 
 
 def test_a_taken_port_is_named_before_anything_starts(home: Path, run: Start) -> None:
@@ -120,12 +122,23 @@ def test_a_taken_port_is_named_before_anything_starts(home: Path, run: Start) ->
     assert not (home / "postgres").exists()
 
 
-def test_settings_that_are_wrong_are_named_all_at_once(home: Path, run: Start, db_url: str, broker_url: str) -> None:
-    supervisor = run(DATABASE_URL=db_url, REDIS_URL=broker_url, SITE_TIMEZONE="Nowhere", MAIL_URL="carrier pigeon")
+def test_settings_that_are_wrong_are_named_all_at_once_before_anything_starts(home: Path, run: Start) -> None:
+    supervisor = run(SITE_TIMEZONE="Nowhere", MAIL_URL="carrier pigeon")
     said, _ = supervisor.communicate(timeout=30)
     assert supervisor.returncode == 1
     assert "SITE_TIMEZONE" in said
     assert "MAIL_URL" in said
+    assert not (home / "postgres").exists()
+
+
+def test_ctrl_c_while_the_database_is_made_is_no_error(home: Path, run: Start) -> None:
+    supervisor = run()
+    assert eventually(lambda: (home / "postgres" / "data.new" / "base").exists(), seconds=30)
+    os.killpg(supervisor.pid, signal.SIGINT)  # as a terminal does: to everybody who is not in a session of its own
+    said, _ = supervisor.communicate(timeout=60)
+    assert supervisor.returncode == 0, said
+    assert "could not make its data directory" not in said
+    assert said.endswith("Stopped.\n")
 
 
 def test_a_database_that_cannot_be_reached_is_named(home: Path, run: Start, broker_url: str) -> None:

@@ -8,11 +8,12 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from local import supervisor
-from local.children import command_of
+from local.children import LocalError, command_of
 from local.supervisor import Console, Ended, Interrupted, Process, Stack
 from tests.conftest import eventually
 
@@ -35,8 +36,8 @@ def output() -> io.StringIO:
 
 
 @pytest.fixture
-def stack(output: io.StringIO) -> Iterator[Stack]:
-    stack = Stack(Console(output, colours=False))
+def stack(output: io.StringIO, tmp_path: Path) -> Iterator[Stack]:
+    stack = Stack(Console(output, colours=False), tmp_path / "log")
     yield stack
     stack.ask_to_stop()
     stack.ask_to_stop()
@@ -116,6 +117,61 @@ def test_each_line_carries_the_name_of_its_process(stack: Stack, output: io.Stri
     two_lines = "print('été'); print('end', end='')"
     assert stack.run("demo", [sys.executable, "-X", "utf8", "-c", two_lines], dict(os.environ)) == 0
     assert output.getvalue().splitlines() == ["     demo | été", "     demo | end"]
+
+
+TALKS = """
+print("[info     ] order taken")
+print("[warning  ] the relay is slow")
+print("    and was so yesterday")
+print("[INFO] another order")
+print("Traceback (most recent call last):")
+print('  File "somewhere.py", line 1')
+print("ValueError: out of ideas")
+print("INFO  [mail] goes on")
+print("a line without a level")
+"""
+
+
+def test_while_the_story_is_told_only_the_trouble_of_others_is_shown_and_every_line_is_kept(
+    stack: Stack, output: io.StringIO
+) -> None:
+    def talk() -> list[str]:
+        assert stack.run("worker", [sys.executable, "-c", TALKS], dict(os.environ)) == 0
+        assert stack.run("demo", [sys.executable, "-c", "print('1. It orders.')"], dict(os.environ)) == 0
+        shown = output.getvalue().splitlines()
+        output.truncate(0)
+        output.seek(0)
+        return [line.split(" | ")[1] for line in shown]
+
+    stack.console.story = "demo"
+    assert talk() == [
+        "[warning  ] the relay is slow",
+        "    and was so yesterday",
+        "Traceback (most recent call last):",
+        '  File "somewhere.py", line 1',
+        "ValueError: out of ideas",
+        "1. It orders.",
+    ]
+    stack.console.story = None
+    assert len(talk()) == 10
+    kept = (stack.logs / "worker.log").read_text().splitlines()
+    assert len(kept) == 9  # of the last start alone
+    assert kept[0] == "[info     ] order taken"
+    assert (stack.logs / "demo.log").read_text() == "1. It orders.\n"
+
+
+def test_a_stack_does_not_start_on_a_folder_that_was_forgotten_under_its_hands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = supervisor.fcntl.flock
+
+    def forgotten_first(file: IO[str], how: int) -> None:
+        (tmp_path / "lock").unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(supervisor.fcntl, "flock", forgotten_first)
+    with pytest.raises(LocalError, match="has just been forgotten"), supervisor._alone(tmp_path):
+        pass
 
 
 def test_colour_is_for_terminals_and_never_against_the_readers_wish(monkeypatch: pytest.MonkeyPatch) -> None:
