@@ -385,7 +385,7 @@ class Plan:
         worker = self.stack.start(
             "worker",
             _python(*celery, "worker", "-l", "INFO", "-c", "2", "--without-mingle", "--without-gossip"),
-            self.settings,
+            self.settings | self._no_word_about_root(),
             expect={"ready": r"celery@\S+ ready\."},
         )
         self.stack.start("beat", _python(*celery, "beat", "-l", "INFO", "-S", "celery.beat:Scheduler"), self.settings)
@@ -394,6 +394,11 @@ class Plan:
         server += ["--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "3"]
         self.stack.start("web", _python(*server, "webhooks.wsgi:app"), self.settings)
         return worker
+
+    def _no_word_about_root(self) -> dict[str, str]:
+        """Celery warns of root at length; containers have nobody else, and nothing from outside is run here."""
+        others = self.chosen.get("PYTHONWARNINGS")
+        return {"PYTHONWARNINGS": ",".join(filter(None, [others, "ignore:You're running the worker with superuser"]))}
 
     def _wait_until_ready(self, port: int, worker: Process) -> None:
         waits: dict[str, Callable[[], bool]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import signal
@@ -163,13 +164,13 @@ def test_while_the_story_is_told_only_the_trouble_of_others_is_shown_and_every_l
 def test_a_stack_does_not_start_on_a_folder_that_was_forgotten_under_its_hands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = supervisor.fcntl.flock
+    lock = fcntl.flock
 
     def forgotten_first(file: IO[str], how: int) -> None:
         (tmp_path / "lock").unlink()
         lock(file, how)
 
-    monkeypatch.setattr(supervisor.fcntl, "flock", forgotten_first)
+    monkeypatch.setattr(fcntl, "flock", forgotten_first)
     with pytest.raises(LocalError, match="has just been forgotten"), supervisor._alone(tmp_path):
         pass
 
