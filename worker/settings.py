@@ -319,12 +319,8 @@ class Settings(BaseSettings):
             SettingsError: naming every problem at once.
         """
         problems: list[str] = []
-        given = dict(os.environ if environ is None else environ)
-        texts = _texts(given, problems)
-        if environ is None and texts.get("QUITTANCE_ENV", "development") == "development":
-            problems.clear()
-            given = _with_dotenv(given, problems)
-            texts = _texts(given, problems)
+        given, texts = _gathered(environ, _known_names(), problems)
+        problems += _strangers(given)
         production = texts.get("QUITTANCE_ENV") == "production"
         problems += _disagreements(texts, production)
         try:
@@ -352,6 +348,25 @@ class Settings(BaseSettings):
                 missing.append(f"{environment_name} is missing: {_fix_of(outer)}")
         if missing:
             raise SettingsError(missing)
+
+
+def read_database_url(environ: Mapping[str, str] | None = None) -> str:
+    """DATABASE_URL alone, by the rules of `Settings.read`: whatever changes the schema only may have no other setting.
+
+    Raises:
+        SettingsError: it is missing, or cannot be used.
+    """
+    problems: list[str] = []
+    given, texts = _gathered(environ, ["QUITTANCE_ENV", "DATABASE_URL"], problems)
+    if problems:
+        raise SettingsError(problems)
+    if "DATABASE_URL" not in texts:
+        near = _nearly_given("database_url", given)
+        raise SettingsError([f"DATABASE_URL is missing: {near}{_fix_of('database_url')}"])
+    try:
+        return _database_url(texts["DATABASE_URL"])
+    except ValueError as wrong:
+        raise SettingsError([f"DATABASE_URL {wrong}"]) from None
 
 
 class Setting(NamedTuple):
@@ -405,11 +420,23 @@ def _known_names() -> list[str]:
     return [*names, *(other for field in Settings.model_fields for other in _names_of(field)[1:])]
 
 
-def _texts(given: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+def _gathered(
+    environ: Mapping[str, str] | None, names: list[str], problems: list[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What is given, with the `.env` of a developer, and what of that these settings say."""
+    given = dict(os.environ if environ is None else environ)
+    texts = _texts(given, names, problems)
+    if environ is None and texts.get("QUITTANCE_ENV", "development") == "development":
+        problems.clear()
+        given = _with_dotenv(given, problems)
+        texts = _texts(given, names, problems)
+    return given, texts
+
+
+def _texts(given: Mapping[str, str], names: list[str], problems: list[str]) -> dict[str, str]:
     """What the environment says by environment name, files read, nothing empty."""
     texts = {}
-    known = _known_names()
-    for name in known:
+    for name in names:
         value, path = given.get(name, ""), given.get(f"{name}_FILE", "")
         if value and path:
             problems.append(f"{name} and {name}_FILE are both set: keep one of them")
@@ -424,6 +451,13 @@ def _texts(given: Mapping[str, str], problems: list[str]) -> dict[str, str]:
                 problems.append(f"{name}_FILE is an empty file: write the value into it")
         if value:
             texts[name] = value
+    return texts
+
+
+def _strangers(given: Mapping[str, str]) -> list[str]:
+    """Names that begin as ours do and are none of ours: a setting that is misspelt would silently not hold."""
+    problems = []
+    known = _known_names()
     for name in sorted(given):
         if name.startswith("QUITTANCE_") and name.removesuffix("_FILE") not in known:
             near = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(
@@ -431,7 +465,7 @@ def _texts(given: Mapping[str, str], problems: list[str]) -> dict[str, str]:
             )
             hint = f"you may have meant {near[0]}" if near else "remove it"
             problems.append(f"{name} is not a setting: {hint}")
-    return texts
+    return problems
 
 
 def _with_dotenv(given: dict[str, str], problems: list[str]) -> dict[str, str]:

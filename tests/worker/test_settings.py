@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.settings import Settings, SettingsError, table
+from worker.settings import Settings, SettingsError, read_database_url, table
 
 LEAST = {
     "DATABASE_URL": "postgresql://u:db-secret@localhost/q",
@@ -166,6 +166,39 @@ def test_a_setting_of_another_name_is_not_taken_for_a_required_one():
     without = {name: value for name, value in LEAST.items() if name != "DATABASE_URL"}
     (told,) = problems_of(without | {"DATABASE_NAME": "x", "DATA_URL": "x", "PATH": "x"})
     assert "is set" not in told
+
+
+def test_the_database_is_found_without_any_other_setting(tmp_path: Path, monkeypatch):
+    secret = tmp_path / "url"
+    secret.write_text("postgres://u:p@localhost/q\n")
+    others = {"QUITTANCE_ENV": "production", "QUITTANCE_EVN": "x", "BROKER_URL": "sqs://"}
+    for given in ({"DATABASE_URL": "postgresql+psycopg://u:p@localhost/q"}, {"DATABASE_URL_FILE": str(secret)}):
+        assert read_database_url(given | others) == "postgresql://u:p@localhost/q"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("QUITTANCE_ENV", raising=False)
+    (tmp_path / ".env").write_text("DATABASE_URL=postgresql://of.env/q\n")
+    assert read_database_url() == "postgresql://of.env/q"
+    monkeypatch.setenv("QUITTANCE_ENV", "production")
+    with pytest.raises(SettingsError):
+        read_database_url()
+
+
+@pytest.mark.parametrize(
+    "given, says",
+    [
+        ({}, "DATABASE_URL is missing: set it to postgresql://"),
+        ({"DATABASE_UR": "geheim"}, "DATABASE_UR is set, which may have been meant for it"),
+        ({"DATABASE_URL": "mysql://geheim"}, "DATABASE_URL is not a PostgreSQL URL: write postgresql://"),
+        ({"DATABASE_URL_FILE": "/nowhere"}, "DATABASE_URL_FILE cannot be read"),
+    ],
+)
+def test_a_database_that_is_not_named_is_told_alone(given: dict[str, str], says: str):
+    with pytest.raises(SettingsError) as told:
+        read_database_url(given)
+    (problem,) = told.value.problems
+    assert problem.startswith(says) or says in problem
+    assert "geheim" not in problem
 
 
 def test_a_dotenv_file_is_read_in_development_only_and_the_environment_wins(tmp_path: Path, monkeypatch):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 import click
 
 from .failures import told_plainly
+from .output import called
 
 
 class Nouns(click.Group):
@@ -21,6 +23,7 @@ class Nouns(click.Group):
 
     lines: ClassVar[dict[str, str]] = {
         "cancellations": "Ends of subscriptions: to come, carried out, withdrawn.",
+        "clock": "The business clock; move it.",
         "config": "Settings as they are in effect.",
         "db": "The schema of the database.",
         "derivations": "What follows from each kind of object, in order.",
@@ -33,32 +36,54 @@ class Nouns(click.Group):
         "outbox": "What could not be delivered yet; release it.",
         "show": "The whole local truth about one object.",
     }
-    unlisted: ClassVar[frozenset[str]] = frozenset({"clock"})  # moves in development only
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.lines)
+        # The clock moves in development only. Reading the settings would need what help does not import.
+        is_development = os.environ.get("QUITTANCE_ENV") in (None, "", "development")
+        lists_clock = is_development and not os.environ.get("QUITTANCE_ENV_FILE")
+        return [noun for noun in self.lines if noun != "clock" or lists_clock]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.lines and cmd_name not in self.unlisted:
+        if cmd_name not in self.lines:
             return None
         command: click.Command = import_module(f"{__name__}.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(self.lines.items()))
+            formatter.write_dl([(noun, self.lines[noun]) for noun in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
         with told_plainly():
             return super().invoke(ctx)
 
 
+def _say_version(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        click.echo(f"quittance {version_of()}")
+        ctx.exit()
+
+
+def version_of(distribution: str = "quittance") -> str:
+    """The version that is installed; where none is, that of the source tree."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        import tomllib
+
+        with (Path(__file__).parents[2] / "pyproject.toml").open("rb") as project:
+            return str(tomllib.load(project)["project"]["version"])
+
+
 @click.group(cls=Nouns, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version, help="Say which.")
 @click.pass_context
 def quittance(ctx: click.Context) -> None:
     """Quittance, a billing worker for per-seat subscriptions sold through Chargebee.
 
-    Settings come from the environment (`quittance config show`). Verbs that read take --json.
+    Settings come from the environment (`config show`). Verbs that read take --json.
     """
     if os.environ.get("NO_COLOR"):
         ctx.color = False
@@ -68,7 +93,7 @@ def main() -> None:
     """Run the command with this process's arguments, and exit."""
     for stream in (sys.stdout, sys.stderr):
         _never_fail_on_a_letter(stream)
-    quittance.main(prog_name="quittance")
+    quittance.main(prog_name=called(""))
 
 
 def _never_fail_on_a_letter(stream: TextIO) -> None:

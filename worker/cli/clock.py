@@ -1,4 +1,4 @@
-"""`quittance clock`: the business clock, which only development moves. Not listed by help."""
+"""`quittance clock`: the business clock, which only development moves. Help lists it in development."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from worker.settings import Settings
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[Engine]:
+def connected(database_url: str) -> Iterator[Engine]:
     """An engine for this run."""
-    engine = engine_for(settings.database_url, application="quittance command", pool_size=2)
+    engine = engine_for(database_url, application="quittance command", pool_size=2)
     try:
         yield engine
     finally:
@@ -26,7 +26,7 @@ def connected(settings: Settings) -> Iterator[Engine]:
 @contextmanager
 def looking(settings: Settings) -> Iterator[Session]:
     """A transaction that sees one instant throughout, and in which nothing can be written."""
-    with connected(settings) as engine, transaction(engine) as session:
+    with connected(settings.database_url) as engine, transaction(engine) as session:
         session.execute(text("set transaction isolation level repeatable read, read only"))
         yield session
 
@@ -34,7 +34,7 @@ def looking(settings: Settings) -> Iterator[Session]:
 @contextmanager
 def changing(settings: Settings) -> Iterator[Session]:
     """A transaction that writes."""
-    with connected(settings) as engine, transaction(engine) as session:
+    with connected(settings.database_url) as engine, transaction(engine) as session:
         yield session
 
 

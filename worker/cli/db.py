@@ -13,11 +13,11 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Engine
 
-from worker.settings import Settings
+from worker.settings import read_database_url
 
 from .database import connected
 from .failures import Problem
-from .output import as_json, say, say_facts, say_json
+from .output import as_json, called, say, say_facts, say_json
 
 
 @click.group()
@@ -28,14 +28,14 @@ def command() -> None:
 @command.command()
 def upgrade() -> None:
     """Bring the schema to what this version works with. Safe to run again."""
-    settings = Settings.read()
-    with connected(settings) as engine:
+    database_url = read_database_url()
+    with connected(database_url) as engine:
         before = current(engine)
     if before == head():
         say(f"The schema is at {before} already.")
         return
     try:
-        alembic.upgrade(_config(settings.database_url), "head")
+        alembic.upgrade(_config(database_url), "head")
     except CommandError as refused:
         raise Problem(f"{refused}: the database was made by a newer version; run that one") from refused
     say(f"The schema is at {head()}" + (f" now, it was at {before}." if before else " now, it was empty."))
@@ -45,8 +45,7 @@ def upgrade() -> None:
 @as_json
 def status(as_json: bool) -> None:
     """Where the schema is, and where this version wants it."""
-    settings = Settings.read()
-    with connected(settings) as engine:
+    with connected(read_database_url()) as engine:
         facts: dict[str, Any] = {"current": current(engine), "head": head()}
     facts["at_head"] = facts["current"] == facts["head"]
     if as_json:
@@ -55,7 +54,7 @@ def status(as_json: bool) -> None:
     told = "at head" if facts["at_head"] else "behind"
     say_facts({"current": facts["current"] or "none", "head": facts["head"], "state": told})
     if not facts["at_head"]:
-        say("Run: quittance db upgrade")
+        say(f"Run: {called('db upgrade')}")
 
 
 def current(engine: Engine) -> str | None:

@@ -31,7 +31,7 @@ def command(as_json: bool) -> None:
     couriers = couriers_of(settings)
     if isinstance(couriers.sender, ConsoleSender):  # standard output is for the answer
         couriers = replace(couriers, sender=ConsoleSender(sys.stderr))
-    with connected(settings) as engine:
+    with connected(settings.database_url) as engine:
         done = clock.drain(engine, couriers)
     if as_json:
         say_json(done)

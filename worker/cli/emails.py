@@ -18,5 +18,5 @@ def command() -> None:
 @limited
 @as_json
 def list_(state: str | None, limit: int, as_json: bool) -> None:
-    """E-mails, the newest first. A held one may have arrived: a person decides (quittance outbox release)."""
+    """E-mails, the newest first. A held one may have arrived: a person decides (`outbox release`)."""
     list_rows("emails", [state] if state else STATES, kind="email", limit=limit, as_json=as_json)

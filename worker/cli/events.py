@@ -18,11 +18,13 @@ from .failures import Problem
 from .output import (
     Column,
     as_json,
+    called,
     counted,
     heading,
     limited,
     note,
     note_limit,
+    one_id,
     say,
     say_facts,
     say_json,
@@ -73,14 +75,14 @@ def list_(status: str | None, event_type: str | None, limit: int, as_json: bool)
 
 
 @command.command()
-@click.argument("id")
+@one_id
 @as_json
 def show(id: str, as_json: bool) -> None:
     """One event, with its body."""
     with looking(Settings.read()) as session:
         row = session.get(InboxEvent, id)
         if row is None:
-            raise Problem(f"no event {id} has come in; quittance events list shows those that have")
+            raise Problem(f"no event {id} has come in; {called('events list')} shows those that have")
         facts, body = shapes.event(row), _body(row.raw)
     if as_json:
         say_json({"event": facts, "body": body})

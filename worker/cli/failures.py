@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from .output import called
+
 if TYPE_CHECKING:
     from sqlalchemy.exc import DBAPIError
 
@@ -22,7 +24,7 @@ _NOT_OURS = {"42P01", "42703", "42883"}  # a table, column or function that is n
 _WORDS = {
     "28P01": "the password in DATABASE_URL is refused; correct it",
     "28000": "the user in DATABASE_URL is refused; correct it, or let it in",
-    "3D000": "the database in DATABASE_URL does not exist; create it, then run: quittance db upgrade",
+    "3D000": "the database in DATABASE_URL does not exist; create it, then run: {upgrade}",
     "42501": "the user in DATABASE_URL may not do this; grant it the right",
     "53300": "it has no connection left; raise max_connections or run fewer processes",
     "55P03": "somebody else holds a lock on what this needs; try again",
@@ -79,7 +81,7 @@ def where(database_url: str | None) -> str:
 def why_unreachable(error: BaseException) -> str:
     """Why a database was not reached, and what to do about it."""
     if words := _WORDS.get(getattr(error, "sqlstate", None) or ""):
-        return words
+        return words.format(upgrade=called("db upgrade"))
     text = str(error)
     for sign, words in (
         ("password authentication failed", _WORDS["28P01"]),
@@ -93,7 +95,7 @@ def why_unreachable(error: BaseException) -> str:
         ("closed the connection", "it closed the connection; look at its log, then try again"),
     ):
         if sign in text:
-            return words
+            return words.format(upgrade=called("db upgrade"))
     if isinstance(error.__cause__, socket.gaierror) or "resolve" in text or "not known" in text or "translate" in text:
         return "no machine has this name; correct the host in DATABASE_URL"
     return f"it cannot be used ({type(error).__name__}); look at its log, or correct DATABASE_URL"
@@ -104,16 +106,16 @@ def _of_database(error: DBAPIError) -> str | None:
 
     state = getattr(error.orig, "sqlstate", None)
     if state in _NOT_OURS:
-        return "the schema of the database is not the one this version works with; run: quittance db upgrade"
+        return f"the schema of the database is not the one this version works with; run: {called('db upgrade')}"
     if isinstance(error, OperationalError | InterfaceError) or state in _WORDS:
         return f"{where(None)}: {why_unreachable(error.orig or error)}"
     return None
 
 
 def _url() -> str:
-    from worker.settings import Settings, SettingsError
+    from worker.settings import SettingsError, read_database_url
 
     try:
-        return Settings.read().database_url
+        return read_database_url()
     except SettingsError:
         return os.environ.get("DATABASE_URL", "")

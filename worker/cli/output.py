@@ -6,6 +6,7 @@ What comes from elsewhere may hold anything; nothing of it reaches a terminal th
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -24,6 +25,15 @@ limited = click.option(
     "--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="The newest so many."
 )
 
+
+def _some_id(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("it is empty: give the id", ctx, param)
+    return value
+
+
+one_id = click.argument("id", metavar="ID", callback=_some_id)
+
 # Control characters, invisible ones that turn text around, and halves of characters.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
@@ -35,6 +45,11 @@ STATES = {
     **dict.fromkeys(("pending", "new", "sending", "scheduled", "awaiting", "partial", "warning", "behind"), WAITING),
     **dict.fromkeys(("parked", "failed", "held", "error", "taken_back"), BAD),
 }
+
+
+def called(words: str) -> str:
+    """A verb as whoever runs this would type it: CALLED_AS says by which name the command was called."""
+    return f"{os.environ.get('CALLED_AS') or 'quittance'} {words}".rstrip()
 
 
 # ---- values ----------------------------------------------------------------------------------------------------------

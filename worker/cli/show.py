@@ -34,7 +34,7 @@ from worker.settings import Settings
 from . import shapes
 from .database import looking
 from .failures import Problem
-from .output import Column, as_json, heading, note, say, say_facts, say_json, say_table
+from .output import Column, as_json, called, heading, note, one_id, say, say_facts, say_json, say_table
 from .shapes import Shape, Shapes, display, to_whom_and_why
 
 LOOK_BACK = 20_000  # events; whoever looks does not make the database read its whole history
@@ -47,7 +47,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("id")
+@one_id
 @as_json
 def customer(id: str, as_json: bool) -> None:
     """A customer, with all that it bought, owes and was told."""
@@ -55,7 +55,7 @@ def customer(id: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("id")
+@one_id
 @as_json
 def subscription(id: str, as_json: bool) -> None:
     """A subscription: seats and how they came about, invoices, payments, cancellations, mail, events."""
@@ -63,7 +63,7 @@ def subscription(id: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("id")
+@one_id
 @as_json
 def invoice(id: str, as_json: bool) -> None:
     """An invoice: what was paid, what finance follows up, mail, events."""
@@ -78,7 +78,7 @@ def _show(model: type[Customer] | type[Subscription] | type[Invoice], id: str, a
             kind = model.__tablename__.removesuffix("s")
             raise Problem(
                 f"no {kind} {id} is known here; Chargebee may know it, and its next event brings it"
-                f" (quittance events list --status parked shows events that could not be applied)"
+                f" ({called('events list --status parked')} shows events that could not be applied)"
             )
         truth = Truth(session, Shapes.of(settings, session), row)
         document = truth.document()
@@ -106,7 +106,7 @@ class Truth:
         self.payments = self._payments()
 
     def document(self) -> Shape:
-        """The object first, then the rows around it, oldest first."""
+        """The object first, then the rows around it, oldest first; events, as in their own list, newest first."""
         sub_ids, invoice_ids = self._subscription_ids, self._invoice_ids
         audited = {("payments", each.id) for each in self.payments} | {("followups", id) for id in invoice_ids}
         seat_entries = self._all(SeatEntry, SeatEntry.subscription_id.in_(sub_ids), SeatEntry.id)
@@ -237,7 +237,7 @@ class Truth:
     # ---- events ----------------------------------------------------------------------------------------------------
 
     def _events(self, ledger: Iterable[SeatEntry | OutboxRow], audited: set[tuple[str, str]]) -> list[Shape]:
-        """Events that concern the object, oldest first.
+        """Events that concern the object, newest first.
 
         Found in two ways. By what they did, at any age: the event ids in the ledgers, the outbox and the audit entries
         of these rows (each indexed by its object). And by what they say: the newest LOOK_BACK of all and the parked
@@ -253,7 +253,7 @@ class Truth:
         if self.customer_id:
             found |= set(self._said(self.customer_id))
         columns = (InboxEvent.id, InboxEvent.event_type, InboxEvent.status, InboxEvent.reason)
-        rows = self.session.execute(select(*columns).where(InboxEvent.id.in_(found)).order_by(InboxEvent.seq))
+        rows = self.session.execute(select(*columns).where(InboxEvent.id.in_(found)).order_by(InboxEvent.seq.desc()))
         return [row._asdict() for row in rows]
 
     def _said(self, customer_id: str) -> Iterator[str]:
@@ -305,8 +305,9 @@ def _print(document: Shape) -> None:
         if not rows or name not in _SECTIONS:
             continue
         columns, line = _SECTIONS[name]
-        heading(f"{name.replace('_', ' ').capitalize()} ({len(rows)})")
-        shown = rows[-AT_MOST:]
+        order = ", the newest first" if name == "events" else ""
+        heading(f"{name.replace('_', ' ').capitalize()} ({len(rows)}{order})")
+        shown = rows[:AT_MOST] if name == "events" else rows[-AT_MOST:]
         say_table(columns, [line(row) for row in shown], notes=[to_whom_and_why(row) for row in shown])
         if len(shown) < len(rows):
             say(f"The newest {AT_MOST} of {len(rows)}; --json has them all.")

@@ -7,6 +7,8 @@ import os
 import pty
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -15,7 +17,7 @@ import pytest
 
 from tests.builders import a_customer, an_event
 from tests.conftest import ROOT, url_of
-from worker.cli import Nouns, quittance
+from worker.cli import Nouns, quittance, version_of
 from worker.cli.output import Column, lines_of, wrapped
 
 
@@ -43,13 +45,44 @@ def verbs(group: click.Group, ctx: click.Context, *above: str) -> dict[tuple[str
     return found
 
 
-def test_help_names_the_verbs_and_every_reading_one_takes_json():
+def test_help_names_the_verbs_and_every_reading_one_takes_json(monkeypatch):
+    monkeypatch.delenv("QUITTANCE_ENV", raising=False)
     found = verbs(quittance, click.Context(quittance))
-    changing = {("db", "upgrade"), ("events", "replay"), ("outbox", "release")}
+    changing = {
+        ("clock", "move-to"),
+        ("clock", "reset"),
+        ("db", "upgrade"),
+        ("events", "replay"),
+        ("outbox", "release"),
+    }
     reading = {name for name, verb in found.items() if any("--json" in param.opts for param in verb.params)}
     assert reading == set(found) - changing
     assert all(verb.help for verb in found.values())
     assert {name for name, *_ in found} == set(Nouns.lines)
+
+
+def test_help_lists_the_clock_in_development_only(run):
+    assert "  clock " in run("--help", QUITTANCE_ENV="development").stdout
+    for production in ({"QUITTANCE_ENV": "production"}, {"QUITTANCE_ENV_FILE": "/run/env"}):
+        told = run("--help", **production).stdout
+        assert "  clock " not in told and "  config " in told
+
+
+def test_the_version_is_that_of_the_project(run):
+    assert run("--version").stdout == f"quittance {version_of()}\n"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert version_of("a-distribution-that-is-not-installed") == project["version"]
+    assert version_of("click") == metadata.version("click")
+
+
+def test_advice_can_be_typed_as_the_command_was_called(run, tmp_path):
+    lost = {"DATABASE_URL": url_of("postgres")}
+    assert "run: quittance db upgrade" in run("events", "list", code=1, **lost).stderr
+    assert "run: ./dev cli db upgrade" in run("events", "list", code=1, CALLED_AS="./dev cli", **lost).stderr
+    assert "Run: ./dev cli db upgrade" in run("db", "status", CALLED_AS="./dev cli", **lost).stdout
+    assert "(./dev cli events list" in run("show", "customer", "x", code=1, CALLED_AS="./dev cli").stderr
+    told = execute({"PYTHONPATH": str(ROOT), "CALLED_AS": "./dev cli"}, "events", cwd=tmp_path)
+    assert told.stderr.startswith("Usage: ./dev cli events ")
 
 
 def test_help_starts_fast_because_it_imports_nothing_heavy():
@@ -218,6 +251,14 @@ def test_the_schema_is_made_and_then_left_alone(run, read, admin: psycopg.Connec
         assert read("events", "list", **there) == {"events": []}
     finally:
         admin.execute(f'drop database "{name}" with (force)')
+
+
+def test_the_schema_needs_no_other_setting(run, read, environment):
+    without = {name: "" for name in environment if name != "DATABASE_URL"} | {"QUITTANCE_ENV": "production"}
+    assert "already" in run("db", "upgrade", **without).stdout
+    assert read("db", "status", **without)["at_head"]
+    told = run("db", "upgrade", code=1, **without | {"DATABASE_URL": ""}).stderr
+    assert "1 problem" in told and "DATABASE_URL is missing: set it to postgresql://" in told
 
 
 def test_a_schema_from_the_future_is_told(quittance, run):

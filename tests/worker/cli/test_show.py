@@ -8,7 +8,7 @@ import pytest
 
 from simulator import story
 from tests.builders import a_customer, a_subscription, an_event, an_invoice, an_item
-from worker.cli.show import LOOK_BACK, names
+from worker.cli.show import AT_MOST, LOOK_BACK, names
 
 SEATS, CUSTOMER, INVOICE = story.TEST1234_SEATS, story.TEST1234, "F-10428"
 
@@ -108,18 +108,34 @@ def test_an_unknown_object_is_said_to_be_unknown(run, kind):
     assert f"no {kind} nobody is known here" in result.stderr
 
 
+@pytest.mark.parametrize("verb", ["show customer", "show subscription", "show invoice", "events show"])
+def test_an_empty_id_is_wrong_usage(run, verb):
+    for id in ("", " "):
+        assert "it is empty: give the id" in run(*verb.split(), id, code=2).stderr
+
+
+def test_many_events_are_cut_to_the_newest(quittance, run, read):
+    events = [an_event(a_customer(n, company=f"name {n}")) for n in range(AT_MOST + 2)]
+    quittance.take(*events)
+    assert ids(read("show", "customer", "cust_1")["events"]) == [event["id"] for event in reversed(events)]
+    told = run("show", "customer", "cust_1").stdout
+    assert f"Events ({AT_MOST + 2}, the newest first)" in told
+    assert events[-1]["id"] in told.split() and events[0]["id"] not in told.split()
+    assert f"The newest {AT_MOST} of {AT_MOST + 2}" in told
+
+
 def test_events_that_changed_something_or_are_parked_are_found_however_old(quittance, run, read):
     created = an_event(a_customer(), a_subscription(seats=3))
     touching = an_event(a_customer(), a_subscription(2, seats=3))
     refused = an_event(a_customer(), a_subscription(3, subscription_items=None))
     quittance.take(created, touching, refused)
-    assert ids(read("show", "subscription", "sub_1")["events"]) == [created["id"], touching["id"], refused["id"]]
+    assert ids(read("show", "subscription", "sub_1")["events"]) == [refused["id"], touching["id"], created["id"]]
 
     quittance.run(
         "insert into inbox_events (id, digest, status, customer_ids)"
         f" select 'filler_' || n, '', 'applied', '{{cust_2}}' from generate_series(1, {LOOK_BACK}) as n"
     )
-    assert ids(read("show", "subscription", "sub_1")["events"]) == [created["id"], refused["id"]]
+    assert ids(read("show", "subscription", "sub_1")["events"]) == [refused["id"], created["id"]]
     assert "among the newest" in run("show", "subscription", "sub_1", "--json").stderr
 
 
