@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import os
 import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -115,6 +118,52 @@ def test_no_stack_starts_while_its_state_is_forgotten(
 
 def test_a_command_that_is_quiet_for_long_gives_its_code(script: ModuleType) -> None:
     assert script.with_dots([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+
+
+@pytest.fixture
+def stack(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """A stack that seems to run, as a verb finds it; the environment that the verb is started with."""
+    made = {"DATABASE_URL": "postgresql://of/stack", "SECRET_KEY": "of the stack", "NO_PROXY": "x,127.0.0.1"}
+    (tmp_path / "stack.json").write_text(json.dumps({"environment": made}))
+    started: dict[str, str] = {}
+    monkeypatch.setattr(script, "STATE", tmp_path)
+    monkeypatch.setattr(script, "install", lambda: None)
+    monkeypatch.setattr(script, "become", lambda *_: started.update(os.environ) or 0)
+    monkeypatch.setattr(os, "environ", {"NO_PROXY": "x"})
+    with (tmp_path / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield started
+
+
+def test_a_verb_has_the_settings_of_the_stack_and_the_name_it_was_called_by(
+    script: ModuleType, stack: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.environ["SECRET_KEY"] = "of the stack"
+    assert script.cli(["doctor"]) == 0
+    stack.pop("PYTEST_CURRENT_TEST")
+    assert stack == {
+        "DATABASE_URL": "postgresql://of/stack",
+        "SECRET_KEY": "of the stack",
+        "NO_PROXY": "x,127.0.0.1",
+        "CALLED_AS": "./dev cli",
+    }
+    assert capsys.readouterr().err == ""
+
+
+def test_what_the_shell_says_goes_before_what_the_stack_made_up(
+    script: ModuleType, stack: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.environ.update({"DATABASE_URL": "postgresql://of/shell", "SECRET_KEY_FILE": "a file"})
+    assert script.cli(["doctor"]) == 0
+    assert stack["DATABASE_URL"] == "postgresql://of/shell"
+    assert "SECRET_KEY" not in stack and stack["SECRET_KEY_FILE"] == "a file"
+    assert capsys.readouterr().err == "Of this shell, not of the stack that runs: DATABASE_URL, SECRET_KEY_FILE.\n"
+
+
+def test_a_stack_that_is_still_starting_is_told(script: ModuleType, stack: dict[str, str]) -> None:
+    (script.STATE / "stack.json").unlink()
+    with pytest.raises(script.Problem, match="try again in a moment"):
+        script.cli(["doctor"])
 
 
 def test_where_no_wheels_are_the_servers_are_left_out_and_the_variables_named(
