@@ -296,6 +296,7 @@ class Plan:
         if not environment.is_given(self.chosen, "PUBLIC_URL"):
             self.made["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
         self._check()
+        self.stack.console.say(f"Starting everything; logs are kept in {self.stack.logs}")
         self._servers()
         self._mailbox()
         if self.demo:

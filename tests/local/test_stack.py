@@ -138,6 +138,7 @@ def test_ctrl_c_while_the_database_is_made_is_no_error(home: Path, run: Start) -
     said, _ = supervisor.communicate(timeout=60)
     assert supervisor.returncode == 0, said
     assert "could not make its data directory" not in said
+    assert "Stopping .. (press Ctrl-C again to stop now)" in said
     assert said.endswith("Stopped.\n")
 
 
