@@ -22,6 +22,7 @@ from tasks import clock, inbox, outbox, registry
 from tasks.couriers import Couriers, couriers_of, rules_of
 
 from . import doorbell, log
+from .broker import outlive_connections
 from .schedule import SCHEDULE
 from .settings import Settings
 
@@ -59,6 +60,7 @@ app.conf.update(
     imports=(),
 )
 if settings.broker_url.startswith("redis"):
+    outlive_connections()
     app.conf.broker_transport_options = {
         "visibility_timeout": settings.broker_visibility_timeout,
         "unacked_restore_interval": settings.broker_restore_interval,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,16 @@ from local.valkey import Valkey
 from tests.builders import Quittance
 from tests.conftest import migrate
 from tests.crash.stack import Stack
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows the last that each of its processes said."""
+    report = yield
+    if report.failed and isinstance(folder := getattr(item, "funcargs", {}).get("tmp_path"), Path):
+        for log in sorted(folder.glob("*.log")):
+            report.sections.append((log.name, "\n".join(log.read_text().splitlines()[-60:])))
+    return report
 
 
 @pytest.fixture

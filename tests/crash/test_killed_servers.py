@@ -41,13 +41,15 @@ def test_a_broker_that_is_killed_and_forgets_everything_costs_only_time(
     assert stack.post(of_seats(1)) == 200
     eventually(lambda: stack.rows(SEATS) == [1])
 
-    valkey.kill()
-    assert [stack.post(of_seats(seats)) for seats in range(2, 32)] == [200] * 30
+    with stack.held_row("subscriptions", "sub_1") as waiting:
+        assert stack.post(of_seats(2)) == 200
+        eventually(waiting)  # a message that is not acknowledged yet, in the middle of its task
+        valkey.kill()
+    assert [stack.post(of_seats(seats)) for seats in range(3, 32)] == [200] * 29
     kill(receiver)  # what it still meant to ring for is gone too: only the sweep can find these
     valkey.start()
     eventually(stack.everything_ended, seconds=90)
     everything_is_applied(stack, 31)
-    assert stack.rows("select distinct starts from inbox_events") == [1]
     assert (worker.poll(), beat.poll()) == (None, None)
 
 
