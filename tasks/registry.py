@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from models import Base
@@ -65,13 +66,16 @@ def delivers(kind: str, name: str | None = None) -> Callable[[F], F]:
 
     def register(function: F) -> F:
         if (kind, name) in _deliveries:
-            raise ValueError(f"{kind} {name or ''} is delivered by {_deliveries[kind, name].__qualname__} already")
+            raise ValueError(
+                f"{' '.join(filter(None, (kind, name)))} is delivered by {_deliveries[kind, name].__qualname__} already"
+            )
         _deliveries[kind, name] = function
         return function
 
     return register
 
 
+@cache
 def load() -> None:
     """Import every module of this package, in the order of their names, so that all have registered."""
     package = importlib.import_module(__package__)
@@ -92,6 +96,11 @@ def handler_of(event_type: str | None) -> Callable[[World, dict[str, Any]], None
 def handlers() -> dict[str, Callable[[World, dict[str, Any]], None]]:
     load()
     return _handlers
+
+
+def deliveries() -> dict[tuple[str, str | None], Callable[[Delivery], Outcome]]:
+    load()
+    return _deliveries
 
 
 def delivery_of(kind: str, name: str) -> Callable[[Delivery], Outcome] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -18,19 +18,24 @@ Line = dict[str, str]
 @click.command()
 @as_json
 def command(as_json: bool) -> None:
-    """What follows from each kind of object, in order, and the event types with a handler of their own."""
+    """What follows from each kind of object, in order; events with a handler of their own; who delivers what."""
     derived = {
         model.__tablename__.removesuffix("s"): [_line(each) for each in functions]
         for model, functions in registry.derivations().items()
     }
     handled = {event_type: _line(handler) for event_type, handler in sorted(registry.handlers().items())}
+    delivered = {
+        " ".join(filter(None, key)): _line(delivery)
+        for key, delivery in sorted(registry.deliveries().items(), key=lambda each: (each[0][0], each[0][1] or ""))
+    }
     if as_json:
-        say_json({"derivations": derived, "handlers": handled})
+        say_json({"derivations": derived, "handlers": handled, "deliveries": delivered})
         return
     for kind, lines in derived.items():
         _print(kind.replace("_", " ").capitalize(), {str(place): line for place, line in enumerate(lines, start=1)})
     if handled:
         _print("Events that say what no object shows", handled)
+    _print("Deliveries, by what the outbox holds", delivered)
 
 
 def _line(function: Callable[..., Any]) -> Line:
@@ -42,5 +47,6 @@ def _line(function: Callable[..., Any]) -> Line:
 
 def _print(title: str, lines: Mapping[str, Line]) -> None:
     heading(title)
-    columns: Sequence[Column] = [Column("", whole=True), Column("what", whole=True), Column("does")]
-    say_table(columns, [(first, line["name"].removeprefix("tasks."), line["does"]) for first, line in lines.items()])
+    columns = [Column("", whole=True), Column("what", whole=True)]
+    cells = [(first, line["name"].removeprefix("tasks.")) for first, line in lines.items()]
+    say_table(columns, cells, notes=[line["does"] for line in lines.values()])

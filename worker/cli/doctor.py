@@ -25,7 +25,7 @@ from worker.settings import DEVELOPMENT_SECRET_KEY, Settings, SettingsError, tab
 
 from . import db
 from .database import connected, looking
-from .failures import where, why_unreachable
+from .failures import where, why_not_imported, why_unreachable
 from .output import BAD, GOOD, WAITING, as_json, called, harmless, say, say_json, wrapped
 
 OLDEST_SERVER = 15
@@ -72,6 +72,7 @@ def _print(check: Check) -> None:
 
 
 def _all(online: bool) -> Iterator[Check]:
+    yield _code()
     try:
         settings = Settings.read()
     except SettingsError as wrong:
@@ -86,6 +87,20 @@ def _all(online: bool) -> Iterator[Check]:
     yield from (_redis if settings.broker_url.startswith("redis") else _rabbit)(settings)
     yield from _mail(settings)
     yield from _chargebee(settings, online)
+
+
+def _code() -> Check:
+    """Whether every module of tasks/ can be imported: a developer's new one may not."""
+    try:
+        from tasks import registry
+
+        derivations = sum(map(len, registry.derivations().values()))
+    except Exception as error:
+        words = why_not_imported(error)
+        if words is None:
+            raise
+        return Check("derivations", "problem", words, "mend that line; until then no worker starts")
+    return Check("derivations", "ok", f"the {derivations} of tasks/ can be imported")
 
 
 # ---- settings --------------------------------------------------------------------------------------------------------

@@ -24,11 +24,13 @@ from .output import (
     limited,
     note,
     note_limit,
+    note_shortened,
     one_id,
     say,
     say_facts,
     say_json,
     say_table,
+    shortens,
     shown_body,
 )
 
@@ -65,9 +67,16 @@ def list_(status: str | None, event_type: str | None, limit: int, as_json: bool)
     if as_json:
         say_json({"events": rows})
     else:
-        columns = [Column("status"), Column("received (UTC)"), Column("type"), Column("event", whole=True)]
+        columns = [
+            Column("status"),
+            Column("received (UTC)", whole=True, least=16),
+            Column("type", least=15),
+            Column("event", whole=True, shortened=True),
+        ]
         cells = [(row["status"], row["received_at"], row["event_type"], row["id"]) for row in rows]
         say_table(columns, cells, notes=[row["reason"] for row in rows], empty="No such events.")
+        if shortens(columns, cells):
+            note_shortened()
     if len(found) > limit:
         note_limit(limit)
     elif last_unseen is not None:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -58,12 +61,32 @@ def words_of(error: Exception) -> str | None:
 
     if isinstance(error, SettingsError):
         return str(error)
+    if words := why_not_imported(error):
+        return words
     if isinstance(error, PoolTimeout):
         return f"{where(None)} does not answer: look whether it runs, then try again"
     if isinstance(error, DBAPIError):
         return _of_database(error)
     if isinstance(error, UnicodeEncodeError):
         return "what was asked for is not valid text"
+    return None
+
+
+def why_not_imported(error: Exception) -> str | None:
+    """Which line keeps a module of tasks/ from being imported; None where this is another failure."""
+    folders = [Path(folder).resolve() for folder in getattr(sys.modules.get("tasks"), "__path__", ())]
+    lines = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_name == "<module>"
+    ]
+    if isinstance(error, SyntaxError) and error.filename:
+        lines.append((error.filename, error.lineno or 1))
+    for file, line in reversed(lines):
+        path = Path(file).resolve()
+        if path.parent in folders:
+            why = error.msg if isinstance(error, SyntaxError) else str(error)
+            return f"tasks/{path.name}, line {line}, cannot be imported: {type(error).__name__}: {why}"
     return None
 
 

@@ -10,7 +10,7 @@ from worker.settings import Settings
 
 from . import shapes
 from .database import looking
-from .output import Column, as_json, limited, note_limit, say_json, say_table
+from .output import Column, as_json, limited, note_limit, note_shortened, say_json, say_table, shortens
 
 
 @click.group()
@@ -33,7 +33,7 @@ def list_(limit: int, as_json: bool) -> None:
         columns = [
             Column("severity"),
             Column("kind"),
-            Column("object", whole=True),
+            Column("object", whole=True, shortened=True),
             Column("last seen (UTC)", whole=True),
             Column("times", right=True),
         ]
@@ -48,5 +48,7 @@ def list_(limit: int, as_json: bool) -> None:
             for row in rows
         ]
         say_table(columns, cells, notes=[row["detail"] for row in rows], empty="Everything adds up.")
+        if shortens(columns, cells):
+            note_shortened()
     if len(found) > limit:
         note_limit(limit)

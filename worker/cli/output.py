@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -19,6 +19,7 @@ import click
 
 WIDTH = 80
 GAP = 2
+LONGEST_ID = 36  # letters of a word that a table shows whole: a UUID has as many
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 limited = click.option(
@@ -114,6 +115,10 @@ def note_limit(limit: int) -> None:
     note(f"Only the newest {limit} are shown; --limit shows more.")
 
 
+def note_shortened() -> None:
+    note("The middle of very long ids is left out; --json has them whole.")
+
+
 def _can_say(text: str) -> bool:
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
@@ -127,11 +132,16 @@ def _can_say(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`whole`: others are narrowed first, for this is what one copies. `colours` go by the cell's text."""
+    """`whole`: others are narrowed first, for this is what one copies, down to `least` as long as that is enough.
+
+    `shortened`: a very long id loses its middle. `colours` go by the cell's text.
+    """
 
     title: str
     right: bool = False
     whole: bool = False
+    shortened: bool = False
+    least: int = 10
     colours: Mapping[str, str] = field(default_factory=lambda: STATES)
 
 
@@ -146,6 +156,12 @@ def say_table(
     say("\n".join(lines_of(columns, rows, notes=notes)) if rows else empty)
 
 
+def shortens(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> bool:
+    """Whether a table of these rows does not show every id whole."""
+    places = [place for place, column in enumerate(columns) if column.shortened]
+    return any(shortened(text) != text for row in rows for text in (cell(row[place]) for place in places))
+
+
 def lines_of(
     columns: Sequence[Column],
     rows: Sequence[Sequence[Any]],
@@ -153,7 +169,13 @@ def lines_of(
     notes: Sequence[str | None] = (),
     width: int | None = None,
 ) -> Iterator[str]:
-    cells = [[cell(value) for value in row] for row in rows]
+    cells = [
+        [
+            shortened(cell(value)) if column.shortened else cell(value)
+            for column, value in zip(columns, row, strict=True)
+        ]
+        for row in rows
+    ]
     room = width or _room()
     widths = _widths(columns, cells, room)
     yield from _lines(columns, [column.title.upper() for column in columns], widths, heading=True)
@@ -185,9 +207,13 @@ def _room() -> int:
 def _widths(columns: Sequence[Column], cells: Sequence[Sequence[str]], room: int) -> list[int]:
     widths = [max(len(column.title), *(len(row[place]) for row in cells), 1) for place, column in enumerate(columns)]
     left = room - GAP * (len(columns) - 1)
-    for whole, least in ((False, 10), (True, 10), (False, 1), (True, 1)):
+    for whole, at_all_costs in ((False, False), (True, False), (False, True), (True, True)):
         while sum(widths) > left:
-            able = [n for n, column in enumerate(columns) if column.whole is whole and widths[n] > least]
+            able = [
+                n
+                for n, column in enumerate(columns)
+                if column.whole is whole and widths[n] > (1 if at_all_costs else column.least)
+            ]
             if not able:
                 break
             widths[max(able, key=lambda n: widths[n])] -= 1
@@ -228,6 +254,11 @@ def wrapped(text: str, width: int) -> list[str]:
                 lines.append("")
             lines[-1] += piece
     return lines
+
+
+def shortened(text: str) -> str:
+    """The text with the middle of very long words left out, which are ids such as sha256:0123..89ab."""
+    return " ".join(word if len(word) <= LONGEST_ID else f"{word[:19]}..{word[-8:]}" for word in text.split(" "))
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -34,7 +34,20 @@ from worker.settings import Settings
 from . import shapes
 from .database import looking
 from .failures import Problem
-from .output import Column, as_json, called, heading, note, one_id, say, say_facts, say_json, say_table
+from .output import (
+    Column,
+    as_json,
+    called,
+    heading,
+    note,
+    note_shortened,
+    one_id,
+    say,
+    say_facts,
+    say_json,
+    say_table,
+    shortens,
+)
 from .shapes import Shape, Shapes, display, to_whom_and_why
 
 LOOK_BACK = 20_000  # events; whoever looks does not make the database read its whole history
@@ -299,6 +312,7 @@ def names(raw: bytes, kind: str, id: str) -> bool:
 
 def _print(document: Shape) -> None:
     (_, thing), *sections = document.items()
+    has_shortened = False
     facts = {name: _fact(value) for name, value in thing.items() if not isinstance(value, list)}
     say_facts({name: value for name, value in facts.items() if value is not None and value is not False})
     for name, rows in [*((name, value) for name, value in thing.items() if isinstance(value, list)), *sections]:
@@ -308,10 +322,14 @@ def _print(document: Shape) -> None:
         order = ", the newest first" if name == "events" else ""
         heading(f"{name.replace('_', ' ').capitalize()} ({len(rows)}{order})")
         shown = rows[:AT_MOST] if name == "events" else rows[-AT_MOST:]
-        say_table(columns, [line(row) for row in shown], notes=[to_whom_and_why(row) for row in shown])
+        cells = [line(row) for row in shown]
+        say_table(columns, cells, notes=[to_whom_and_why(row) for row in shown])
+        has_shortened = has_shortened or shortens(columns, cells)
         if len(shown) < len(rows):
             say(f"The newest {AT_MOST} of {len(rows)}; --json has them all.")
     say("\nTimes are UTC.")
+    if has_shortened:
+        note_shortened()
 
 
 def _fact(value: Any) -> Any:
@@ -319,7 +337,16 @@ def _fact(value: Any) -> Any:
 
 
 def _columns(*titles: str, whole: str = "", right: Iterable[str] = ()) -> list[Column]:
-    return [Column(title, whole=title == whole, right=title in right) for title in titles]
+    return [
+        Column(
+            title,
+            whole=title == whole,
+            right=title in right,
+            shortened=title == "event",
+            least=15 if title == "type" else 10,
+        )
+        for title in titles
+    ]
 
 
 _SECTIONS: dict[str, tuple[list[Column], Callable[[Shape], Sequence[Any]]]] = {

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import pytest
 from click.testing import CliRunner, Result
 
+import tasks
 from simulator import Site, story
+from tasks import registry
 from tests.builders import PASSWORD, Quittance
 from worker.cli import quittance as command
 
@@ -57,6 +59,20 @@ def read(run: Run) -> Callable[..., Any]:
         return json.loads(run(*arguments, "--json", **more).stdout)
 
     return go
+
+
+@pytest.fixture
+def a_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Put a module of this text among those of tasks/."""
+
+    def put(text: str) -> None:
+        folder = tmp_path / "more" / "tasks"
+        folder.mkdir(parents=True)
+        (folder / "zz_new.py").write_text(text)
+        monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(folder)])
+        registry.load.cache_clear()  # this process may have looked already
+
+    return put
 
 
 @pytest.fixture

@@ -61,6 +61,7 @@ def examine(run: Any) -> Examine:
 def test_a_sound_installation_is_found_sound(examine, broker):
     found = examine(BROKER_URL=broker.url())
     assert {name: state for name, (state, _) in found.items()} == {
+        "derivations": "ok",
         "settings": "ok",
         "webhook credentials": "ok",
         "database": "ok",
@@ -137,6 +138,12 @@ def test_a_clock_that_was_moved_is_all_right_in_development_and_in_production_a_
     assert state == "ok" and "days behind, as the demo does" in words
     state, words = examine(code=1, BROKER_URL=broker.url(), QUITTANCE_ENV="production")["clock"]
     assert state == "problem" and "quittance clock reset" in words
+
+
+def test_a_module_that_cannot_be_imported_is_a_problem(examine, broker, a_module):
+    a_module("this is no Python\n")
+    state, words = examine(code=1, BROKER_URL=broker.url())["derivations"]
+    assert state == "problem" and "tasks/zz_new.py, line 1" in words
 
 
 def test_what_is_stuck_is_told(examine, broker, quittance):

@@ -30,6 +30,19 @@ def test_the_list_has_the_newest_first_and_can_be_narrowed(three, read):
     assert read("events", "list", "--type", "second", "--status", "parked")["events"] == []
 
 
+def test_an_id_that_is_very_long_does_not_ruin_the_table(three, quittance, run, read):
+    long = "sha256:" + "0123456789abcdef" * 4
+    quittance.run(f"update inbox_events set id = '{long}', event_type = 'invoice_generated' where status = 'ignored'")
+    result = run("events", "list", "--status", "ignored")
+    title, line, *_ = result.stdout.splitlines()
+    assert title.split() == ["STATUS", "RECEIVED", "(UTC)", "TYPE", "EVENT"]
+    assert line.split()[3:] == ["invoice_generated", "sha256:0123456789ab..89abcdef"]
+    assert "--json has them whole" in result.stderr
+    assert read("events", "list", "--status", "ignored")["events"][0]["id"] == long
+    assert run("events", "list", "--status", "applied").stderr.count("whole") == 0
+    assert "sha256:0123456789ab..89abcdef" in run("show", "customer", "cust_1").stdout
+
+
 def test_a_list_that_is_cut_says_so_beside_the_document(three, run):
     result = run("events", "list", "--limit", "2", "--json")
     assert len(json.loads(result.stdout)["events"]) == 2

@@ -89,6 +89,34 @@ def test_derivations_are_listed_in_their_order(read, run):
     assert "seats.bring_seats_in_line" in run("derivations").stdout
 
 
+def test_deliveries_are_listed_beside_the_derivations(read, run):
+    found = read("derivations")["deliveries"]
+    assert found["email cancelled"]["name"] == "tasks.cancellations.deliver_cancelled_mail"
+    assert found["callback"]["name"] == "tasks.callbacks.call_back"
+    told = run("derivations").stdout
+    assert "email cancelled " in told and "cancellations.deliver_cancelled_mail" in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("import sys\n\nimport nothing_of_this_name\n", "line 3, cannot be imported: ModuleNotFoundError: No module"),
+        ("x = 1\ndef broken(:\n", "line 2, cannot be imported: SyntaxError: "),
+        (
+            "from tasks.registry import delivers\n\n\n@delivers('callback')\ndef again(delivery): ...\n",
+            "line 4, cannot be imported: ValueError: callback is delivered by call_back already",
+        ),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_told_by_its_line(run, a_module, text, says):
+    a_module(text)
+    result = run("derivations", code=1)
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: tasks/zz_new.py, ") and len(result.stderr.splitlines()) == 1
+    assert says in result.stderr
+
+
 # ---- the outbox ------------------------------------------------------------------------------------------------------
 
 
