@@ -305,7 +305,7 @@ def apply_one(world: World, row: InboxEvent, event: Event) -> Ending:
             if handler:
                 handler(world, event.content)
             if world.touched:
-                with world.session.begin_nested():
+                with world.session.connection().begin_nested():
                     world.write()
             return Ending("applied") if changes or handler else Ending("ignored", "nothing newer in it")
         except NeedsAttention as reason:

@@ -345,13 +345,12 @@ class World:
         if about := invoice_ids | subscriptions:
             told = select(OutboxRow.key, OutboxRow.reason).where(OutboxRow.object_id.in_(about))
             self._told.update((key, reason) for key, reason in self.session.execute(told))
+        self.session.expunge_all()  # from here on the rows are ours: nothing is written but by write()
 
     def _take(self, model: type[Base], condition: ColumnElement[bool], *needed: set[str]) -> None:
         if any(needed):
             statement = select(model).where(condition).execution_options(populate_existing=True)
-            for row in self.session.scalars(statement):
-                self.session.expunge(row)  # from here on it is ours: nothing is written but by write()
-                self._rows[model][_key(row)] = row
+            self._rows[model].update((_key(row), row) for row in self.session.scalars(statement))
 
 
 @dataclass(slots=True)
