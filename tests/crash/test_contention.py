@@ -9,7 +9,7 @@ from tests.builders import JANUARY, Body, Quittance, a_customer, a_subscription,
 from tests.conftest import eventually
 from tests.crash.stack import Stack
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 HOT, OTHERS = 2000, 100
 
 
@@ -29,7 +29,7 @@ def test_a_busy_customer_does_not_hide_the_others_and_costs_nobody_a_start(stack
             assert door.post(of_a_customer(number, version)).status_code == 200
     stack.worker(processes=4)
     stack.beat()
-    eventually(stack.everything_ended, seconds=120)
+    eventually(stack.everything_ended, seconds=180)
 
     assert stack.rows("select distinct status from inbox_events where status not in ('applied', 'ignored')") == []
     assert stack.rows("select distinct starts from inbox_events") == [1]
