@@ -213,7 +213,6 @@ def test_an_address_of_several_lines_is_one_line_with_commas() -> None:
         assert "Comptes clients, 100, rue de l’Exemple, Montréal" in part
 
 
-
 def test_without_bank_details_the_reader_is_told_to_ask() -> None:
     for remittance in (None, Remittance()):
         mail = rendered(kinds.invoice, samples.INVOICE["due"], "fr_CA", remittance=remittance)
