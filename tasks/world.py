@@ -297,33 +297,10 @@ class World:
             invoices.append(owed & Invoice.customer_id.in_(wanted.customers))
         if wanted.subscriptions:
             invoices.append(owed & Invoice.subscription_id.in_(wanted.subscriptions))
-        if wanted.transactions:
-            applied = select(PaymentApplication.invoice_id).where(
-                PaymentApplication.transaction_id.in_(wanted.transactions)
-            )
-            invoices.append(Invoice.id.in_(applied))
-        self._take(
-            Invoice, or_(*invoices), wanted.invoices, wanted.customers, wanted.subscriptions, wanted.transactions
-        )
+        self._take(Invoice, or_(*invoices), wanted.invoices, wanted.customers, wanted.subscriptions)
+        transactions = self._follow_payments(wanted)
         found = self.where(Invoice)
         invoice_ids = wanted.invoices | {invoice.id for invoice in found}
-        transactions = wanted.transactions | {link["transaction_id"] for i in found for link in i.linked_payments}
-        # A payment may have paid an invoice that does not list it (any more); and what else it paid is asked for too.
-        paid_these = select(PaymentApplication.transaction_id).where(PaymentApplication.invoice_id.in_(invoice_ids))
-        self._take(
-            PaymentApplication,
-            or_(PaymentApplication.transaction_id.in_(transactions), PaymentApplication.transaction_id.in_(paid_these)),
-            transactions,
-            invoice_ids,
-        )
-        transactions |= {a.transaction_id for a in self.where(PaymentApplication)}
-        self._take(Transaction, Transaction.id.in_(transactions), transactions)
-        # Each invoice that a payment names has a word to say of what it paid.
-        named = {link["invoice_id"] for each in self.where(Transaction) for link in each.linked_invoices}
-        further = (named | {a.invoice_id for a in self.where(PaymentApplication)}) - invoice_ids
-        self._take(Invoice, Invoice.id.in_(further), further)
-        found = self.where(Invoice)
-        invoice_ids |= {invoice.id for invoice in found}
         self._take(Payment, Payment.id.in_(transactions), transactions)
         self._take(Followup, Followup.invoice_id.in_(invoice_ids), invoice_ids)
         subscriptions = (
@@ -346,6 +323,36 @@ class World:
             told = select(OutboxRow.key, OutboxRow.reason).where(OutboxRow.object_id.in_(about))
             self._told.update((key, reason) for key, reason in self.session.execute(told))
         self.session.expunge_all()  # from here on the rows are ours: nothing is written but by write()
+
+    def _follow_payments(self, wanted: Wanted) -> set[str]:
+        """Read what pays what, until nothing new is named; the ids of the transactions.
+
+        A payment is made from every object that speaks of it: the transaction, the invoices that it names, those that
+        list it, and those that it was recorded to pay.
+        """
+        read_transactions: set[str] = set()
+        new_invoices = wanted.invoices | {invoice.id for invoice in self.where(Invoice)}
+        read_invoices = set(new_invoices)
+        while True:
+            listed = {link["transaction_id"] for invoice in self.where(Invoice) for link in invoice.linked_payments}
+            new = (wanted.transactions | listed) - read_transactions
+            paid_these = select(PaymentApplication.transaction_id).where(
+                PaymentApplication.invoice_id.in_(new_invoices)
+            )
+            by_transaction = PaymentApplication.transaction_id
+            self._take(
+                PaymentApplication, or_(by_transaction.in_(new), by_transaction.in_(paid_these)), new, new_invoices
+            )
+            applications = self.where(PaymentApplication)
+            new |= {each.transaction_id for each in applications} - read_transactions
+            self._take(Transaction, Transaction.id.in_(new), new)
+            read_transactions |= new
+            named = {link["invoice_id"] for each in self.where(Transaction) for link in each.linked_invoices}
+            new_invoices = (named | {each.invoice_id for each in applications}) - read_invoices
+            if not new_invoices:
+                return read_transactions
+            self._take(Invoice, Invoice.id.in_(new_invoices), new_invoices)
+            read_invoices |= new_invoices
 
     def _take(self, model: type[Base], condition: ColumnElement[bool], *needed: set[str]) -> None:
         if any(needed):
