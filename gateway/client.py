@@ -67,6 +67,8 @@ class ChargebeeSettings(Protocol):
     @property
     def chargebee_api_url(self) -> str | None: ...
     @property
+    def chargebee_pdf_hosts(self) -> tuple[str, ...]: ...
+    @property
     def pdf_max_bytes(self) -> int: ...
 
 
@@ -78,8 +80,7 @@ def gateway_of(settings: ChargebeeSettings) -> Gateway | None:
         settings.chargebee_site,
         settings.chargebee_api_key,
         settings.chargebee_api_url,
-        # Optional: an installation whose downloads come from the site's own host needs none.
-        pdf_hosts=getattr(settings, "chargebee_pdf_hosts", ()),
+        pdf_hosts=settings.chargebee_pdf_hosts,
         pdf_max_bytes=settings.pdf_max_bytes,
     )
 

@@ -147,6 +147,14 @@ def _email(value: str) -> str:
     return value
 
 
+def _hosts(value: str) -> tuple[str, ...]:
+    hosts = _words(value)
+    for position, host in enumerate(hosts, start=1):
+        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host):
+            raise ValueError(f"entry {position} is not an exact host name in lower case: write cdn.example.com")
+    return hosts
+
+
 def _site(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", value):
         raise ValueError("is not the name of a site: write only what stands before .chargebee.com")
@@ -237,6 +245,9 @@ class Settings(BaseSettings):
         None,
         fix="set it to a key made in Chargebee under Settings > Configure Chargebee > API keys",
         secret=True,
+    )
+    chargebee_pdf_hosts: Annotated[tuple[str, ...], _from_text(_hosts)] = _setting(
+        "Hosts beside the site's own that invoice PDFs may be fetched from, separated by commas", ()
     )
     chargebee_api_url: WholeUrl | None = _setting("Where the API is, in development: the simulator", None)
     mail_url: Annotated[str, _from_text(_mail_url)] = _setting(

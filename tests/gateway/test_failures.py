@@ -331,6 +331,7 @@ class SomeSettings:
     chargebee_site: str | None = "acme-test"
     chargebee_api_key: str | None = "test_key"
     chargebee_api_url: str | None = None
+    chargebee_pdf_hosts: tuple[str, ...] = ()
     pdf_max_bytes = 1000
 
 

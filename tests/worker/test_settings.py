@@ -64,6 +64,7 @@ def test_missing_wrong_and_unknown_are_told_together():
         ("WEBHOOK_ALLOWED_ADDRESSES", "10.0.0.1/8", "entry 1"),
         ("TRUSTED_PROXIES", "-1", "from 0"),
         ("CHARGEBEE_SITE", "https://acme.chargebee.com", ".chargebee.com"),
+        ("CHARGEBEE_PDF_HOSTS", "cdn.example.com, https://x.example/", "entry 2"),
         ("MAIL_URL", "sendmail", "smtp"),
         ("MAIL_FROM", "Acme <a@b.example>", "display name"),
         ("FINANCE_EMAILS", "a@b.example,c", "e-mail"),
@@ -99,6 +100,7 @@ def test_lists_spans_and_networks_are_read():
             "SEAT_ITEM_PRICES": "extra-seat, ,other",
             "EFFECTS_HORIZON": "12 hours",
             "WEBHOOK_ALLOWED_ADDRESSES": "203.0.113.7, 2001:db8::/32",
+            "CHARGEBEE_PDF_HOSTS": "cdn.example.com, files.example.com",
             "DEFAULT_LOCALE": "en-CA",
             "MERCHANT_NAME": "Boréal inc.",
             "MERCHANT_ADDRESS": r"1, rue X\nMontréal",
@@ -112,6 +114,7 @@ def test_lists_spans_and_networks_are_read():
         ipaddress.ip_network("203.0.113.7"),
         ipaddress.ip_network("2001:db8::/32"),
     )
+    assert settings.chargebee_pdf_hosts == ("cdn.example.com", "files.example.com")
     assert settings.default_locale == "en_CA"
     assert settings.merchant.product == "Boréal inc."
     assert settings.merchant.address == "1, rue X\nMontréal"
