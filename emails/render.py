@@ -179,7 +179,7 @@ def _in_locale(function: Callable[..., str], locale: str) -> Callable[..., str]:
 
 
 def _no_plural(one: str, many: str, count: int) -> str:
-    raise NotImplementedError("no e-mail has a message with a plural form; add plurals to catalogue() first")
+    raise ValueError("no e-mail has a message with a plural form; add plurals to catalogue() first")
 
 
 def _printable(value: Any) -> Any:
