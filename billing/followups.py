@@ -7,7 +7,7 @@ from typing import Literal
 
 Collection = Literal["on", "off"]
 
-_OWING = frozenset({"posted", "payment_due", "not_paid"})
+OWING = frozenset({"posted", "payment_due", "not_paid"})
 
 
 def collection_of(subscription: str | None, customer: str | None) -> Collection | None:
@@ -24,7 +24,7 @@ def owed_offline(*, status: str | None, deleted: bool, amount_due: int, collecti
 
     A method stored on a card payer opens nothing: only collection that is off does.
     """
-    return status in _OWING and not deleted and amount_due > 0 and collection == "off"
+    return status in OWING and not deleted and amount_due > 0 and collection == "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def position_of(
     if status == "voided":
         return Position(False, "voided", "the invoice was voided")
     if amount_due > 0:
-        if status in _OWING:
+        if status in OWING:
             return Position(
                 False, "closed", "collection was turned on" if collection == "on" else "collection is unknown"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from billing.cancellations import End, end_of, reason_of
 from billing.money import Money
@@ -139,7 +140,7 @@ def deliver_scheduled_mail(delivery: Delivery) -> Outcome:
             first_name=reader.first_name,
             company=customer.company,
             term_ended=row.reason == "term_ended",
-            balances=_balances(delivery, subscription),
+            balances=_balances(session, subscription),
         )
     return send(delivery, kinds.cancellation_scheduled, context, customer, reader)
 
@@ -179,7 +180,7 @@ def deliver_cancelled_mail(delivery: Delivery) -> Outcome:
             company=customer.company,
             term_ended=row.reason == "term_ended",
             planned=subscription.cancel_scheduled_at is not None,
-            balances=_balances(delivery, subscription),
+            balances=_balances(session, subscription),
         )
     return send(delivery, kinds.cancelled, context, customer, reader)
 
@@ -190,7 +191,6 @@ def _owner(delivery: Delivery) -> str | None:
         return session.get_one(Subscription, delivery.row.object_id).customer_id
 
 
-def _balances(delivery: Delivery, subscription: Subscription) -> tuple[Balance, ...]:
-    with transaction(delivery.engine) as session:
-        owed = owed_by(session, subscription.id)
+def _balances(session: Session, subscription: Subscription) -> tuple[Balance, ...]:
+    owed = owed_by(session, subscription.id)
     return tuple(Balance(number=i.id, amount=Money(i.amount_due, i.currency or "")) for i in owed)

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.errors import NotYet
+from billing.followups import OWING
 from emails.kinds import Context, Kind
 from emails.language import Locale, locale_of
 from emails.message import attachment_name, build, message_id
@@ -125,7 +126,7 @@ def owed_by(session: Session, subscription_id: str) -> list[Invoice]:
         Invoice.subscription_id == subscription_id,
         Invoice.amount_due > 0,
         ~Invoice.deleted,
-        Invoice.status.in_(("posted", "payment_due", "not_paid")),
+        Invoice.status.in_(OWING),
     )
     return list(session.scalars(open_.order_by(Invoice.issued_at, Invoice.id)))
 

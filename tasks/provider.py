@@ -7,9 +7,10 @@ from typing import Any
 
 import structlog
 
+from billing.cancellations import end_of, is_due
 from billing.errors import NeedsAttention, NotYet
-from billing.seats import LIVE
 from gateway.client import Gateway
+from gateway.events import Snapshot
 from models import Finding, clock
 from models.session import transaction
 
@@ -47,18 +48,19 @@ def confirm_cancellation(delivery: Delivery) -> Outcome:
     """
     id = delivery.row.object_id
     content = _read(_gateway(delivery), "subscription", id)
-    subscription = content["subscription"]
     with transaction(delivery.engine) as session:
         take_in(session, content)
         now = clock.now(session)
-    ends_at = subscription.get("cancelled_at")
-    waiting = subscription.get("status") in LIVE and ends_at is not None and ends_at <= now.timestamp()
-    if not waiting:
+    read = Snapshot.read_from_api("subscription", content["subscription"], now)
+    status, cancelled_at = read.fields["status"], read.fields["cancelled_at"]
+    end = end_of(status=status, deleted=read.deleted, cancelled_at=cancelled_at, seen_at=now)
+    if end is None or end.run or not is_due(end.effective_at, now):
         return Outcome("sent")
-    late = now.timestamp() - ends_at
-    if late > LATE.total_seconds():
-        _find_overdue(delivery, id, round(late / 60))
-    raise NotYet(f"Chargebee has not ended subscription {id} yet; its cancellation was due {round(late)} s ago")
+    late = now - end.effective_at
+    if late > LATE:
+        _find_overdue(delivery, id, round(late.total_seconds() / 60))
+    seconds = round(late.total_seconds())
+    raise NotYet(f"Chargebee has not ended subscription {id} yet; its cancellation was due {seconds} s ago")
 
 
 def _gateway(delivery: Delivery) -> Gateway:
