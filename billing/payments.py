@@ -7,7 +7,6 @@ different times, so for each pair of payment and invoice the younger of the two 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 # `late_failure` is a payment that had succeeded and is taken back.
 _STATUS = {
@@ -20,15 +19,6 @@ _STATUS = {
     "late_failure": "taken_back",
 }
 _KIND = {"payment": "payment", "refund": "refund", "payment_reversal": "reversal"}
-
-
-@dataclass(frozen=True, slots=True)
-class Paid:
-    """What an invoice's snapshot says that a payment paid of it; `applied` in minor units."""
-
-    invoice_id: str
-    applied: int
-    version: int
 
 
 def status_of(provider_status: str | None, *, deleted: bool) -> str:
@@ -46,7 +36,7 @@ def applications(
     transaction_version: int | None,
     transaction_counts: bool,
     by_transaction: dict[str, int],
-    by_invoice: dict[str, Paid],
+    by_invoice: dict[str, int],
     invoice_versions: dict[str, int],
     deleted_invoices: Iterable[str] = (),
 ) -> dict[str, int]:
@@ -66,8 +56,7 @@ def applications(
             transaction_version is None or seen_by_invoice >= transaction_version
         )
         if invoice_decides:
-            entry = by_invoice.get(invoice_id)
-            amount = entry.applied if entry is not None else 0
+            amount = by_invoice.get(invoice_id, 0)
         else:
             amount = by_transaction.get(invoice_id, 0)
         if amount > 0 and invoice_id not in gone:

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from billing.errors import NeedsAttention
-from billing.payments import Paid, applications, kind_of, status_of, unused
+from billing.payments import applications, kind_of, status_of, unused
 from billing.terms import date_in
 from models import Invoice, Payment, PaymentApplication, Transaction
 
@@ -63,7 +63,7 @@ def _applied(
         {link["invoice_id"]: link["applied"] for link in transaction.linked_invoices} if transaction else {}
     )
     known = [i for id in by_transaction if (i := world.get(Invoice, id))] + [invoice for invoice, _ in listing]
-    by_invoice: dict[str, Paid] = {}
+    by_invoice: dict[str, int] = {}
     for invoice in known:
         if transaction and transaction.currency and invoice.currency and transaction.currency != invoice.currency:
             raise NeedsAttention(
@@ -72,8 +72,7 @@ def _applied(
             )
     for invoice, link in listing:
         if status_of(link["status"], deleted=False) == "succeeded":  # failed attempts are listed too
-            before = by_invoice[invoice.id].applied if invoice.id in by_invoice else 0
-            by_invoice[invoice.id] = Paid(invoice.id, before + link["applied"], invoice.version)
+            by_invoice[invoice.id] = by_invoice.get(invoice.id, 0) + link["applied"]
     return applications(
         transaction_version=transaction.version if transaction else None,
         transaction_counts=transaction is not None

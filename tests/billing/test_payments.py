@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.payments import Paid, applications, kind_of, status_of, unused
+from billing.payments import applications, kind_of, status_of, unused
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def paid(
     deleted: tuple[str, ...] = (),
 ) -> dict[str, int]:
     """`invoices`: id to (version, what it says was applied; None: it does not list the payment)."""
-    listed = {id: Paid(id, applied, version) for id, (version, applied) in (invoices or {}).items() if applied}
+    listed = {id: applied for id, (_, applied) in (invoices or {}).items() if applied}
     return applications(
         transaction_version=transaction,
         transaction_counts=counts,
