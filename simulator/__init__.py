@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from .history import history
 from .site import Site
-from .state import Body, Refused, WrongValue
+from .state import Body, Declined, Refused, WrongValue
 
-__all__ = ["Body", "Refused", "Site", "WrongValue", "history"]
+__all__ = ["Body", "Declined", "Refused", "Site", "WrongValue", "history"]

@@ -22,50 +22,64 @@ from .terms import milliseconds, seconds
 Body = dict[str, Any]
 Key = tuple[str, str]
 
-KINDS = ("customer", "payment_source", "subscription", "invoice", "transaction", "credit_note")
+KINDS = (
+    "item", "item_price", "customer", "payment_source", "subscription", "unbilled_charge", "invoice", "transaction",
+    "credit_note", "promotional_credit", "comment",
+)  # fmt: skip
 _ALPHABET = string.digits + string.ascii_letters
-# The event that tells of an object's change when the action has named none for it.
-_MADE = {
-    "customer": "customer_created",
-    "payment_source": "payment_source_added",
-    "subscription": "subscription_created",
-    "invoice": "invoice_generated",
-    "transaction": "transaction_created",
-    "credit_note": "credit_note_created",
-}
-_CHANGED = {
-    "customer": "customer_changed",
-    "payment_source": "payment_source_updated",
-    "subscription": "subscription_changed",
-    "invoice": "invoice_updated",
-    "transaction": "transaction_updated",
-    "credit_note": "credit_note_updated",
-}
-_DELETED = {
-    "customer": "customer_deleted",
-    "payment_source": "payment_source_deleted",
-    "subscription": "subscription_deleted",
-    "invoice": "invoice_deleted",
-    "transaction": "transaction_deleted",
-    "credit_note": "credit_note_deleted",
+# Kinds whose objects an event lists under a plural name; those of one action are told of together.
+_LISTED = {"unbilled_charge": "unbilled_charges"}
+# The events that tell of an object made, changed or deleted when the action has named none. Of comments none tells.
+_PLAIN_EVENTS = {
+    "item": ("item_created", "item_updated", "item_deleted"),
+    "item_price": ("item_price_created", "item_price_updated", "item_price_deleted"),
+    "customer": ("customer_created", "customer_changed", "customer_deleted"),
+    "payment_source": ("payment_source_added", "payment_source_updated", "payment_source_deleted"),
+    "subscription": ("subscription_created", "subscription_changed", "subscription_deleted"),
+    "unbilled_charge": ("unbilled_charges_created", "unbilled_charges_voided", "unbilled_charges_deleted"),
+    "invoice": ("invoice_generated", "invoice_updated", "invoice_deleted"),
+    "transaction": ("transaction_created", "transaction_updated", "transaction_deleted"),
+    "credit_note": ("credit_note_created", "credit_note_updated", "credit_note_deleted"),
+    "promotional_credit": ("promotional_credits_added",) * 3,
 }
 
 
 class Refused(Exception):
-    """The site will not do that. `code` and `status` are what the API answers with."""
+    """The site will not do that. `code`, `status`, `type` and `param` are what the API answers with.
 
-    def __init__(self, message: str, *, code: str = "invalid_state_for_request", status: int = 409) -> None:
+    `param` names the parameter to blame where it is one alone.
+    """
+
+    type = "invalid_request"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "invalid_state_for_request",
+        status: int = 409,
+        param: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
+        self.param = param
 
 
 class WrongValue(Refused):
-    """A parameter that the site cannot take; `param` names it where one alone is to blame."""
+    """A parameter that the site cannot take."""
 
     def __init__(self, message: str, param: str | None = None) -> None:
-        super().__init__(message, code="param_wrong_value", status=400)
-        self.param = param
+        super().__init__(message, code="param_wrong_value", status=400, param=param)
+
+
+class Declined(Refused):
+    """A bank would not pay. Unlike other refusals it leaves a trace: the attempt is a transaction that failed."""
+
+    type = "payment"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="payment_processing_failed", status=402)
 
 
 class Action:
@@ -75,6 +89,8 @@ class Action:
         self.source = source
         self.drafts: dict[Key, Body] = {}
         self.told: dict[tuple[str, Key], list[Key]] = {}
+        self.announced = False  # an event is to go out although nothing may have changed
+        self.quiet = False  # nothing is told of what this changes
 
 
 class State:
@@ -173,6 +189,11 @@ class State:
         """Have the action send an event about one object; those beside it are carried along, perhaps aged."""
         self._acting().told[event_type, _key(about)] = [_key(body) for body in beside]
 
+    def _announce(self, event_type: str, about: Body, *beside: Body) -> None:
+        """Have the action send an event that tells of no change, as reminders do."""
+        self._tell(event_type, about, *beside)
+        self._acting().announced = True
+
     def _new_id(self, prefix: str = "") -> str:
         return prefix + "".join(self._ids.choices(_ALPHABET, k=16))
 
@@ -180,11 +201,12 @@ class State:
         changed = [key for key, draft in action.drafts.items() if self._differs(key, draft)]
         for key in changed:
             self._stamp(key, action.drafts[key])
-        if not changed:
+        if action.quiet or not (changed or action.announced):
             return  # nothing happened, and of nothing no event tells
         subjects = {key for _, key in action.told}
+        subjects |= {key for beside in action.told.values() for key in beside if key[0] in _LISTED}
         for key in changed:
-            if key not in subjects:
+            if key not in subjects and key[0] in _PLAIN_EVENTS:
                 action.told[self._plain_event(key), key] = self._company(key)
         told = list(action.told.items())
         self._order.shuffle(told)  # Chargebee promises no order among the events of one action
@@ -210,21 +232,23 @@ class State:
         self.versions.setdefault(key, []).append(draft)
 
     def _plain_event(self, key: Key) -> str:
-        kind, id = key
-        if self.objects[kind][id]["deleted"]:
-            return _DELETED[kind]
-        return (_MADE if len(self.versions[key]) == 1 else _CHANGED)[kind]
+        made, changed, deleted = _PLAIN_EVENTS[key[0]]
+        if self.objects[key[0]][key[1]]["deleted"]:
+            return deleted
+        return made if len(self.versions[key]) == 1 else changed
 
     def _company(self, key: Key) -> list[Key]:
         """What an event about this object carries besides it, where the action did not say."""
-        if key[0] in ("subscription", "payment_source"):
+        if key[0] in ("subscription", "payment_source", "promotional_credit"):
             return [("customer", self.objects[key[0]][key[1]]["customer_id"])]
         return []
 
     def _event(self, source: str, event_type: str, subject: Key, beside: list[Key]) -> Body:
-        content: Body = {subject[0]: self.objects[subject[0]][subject[1]]}
-        for key in beside:
-            if key[0] == "credit_note" and subject[0] == "subscription":
+        content: Body = {} if subject[0] in _LISTED else {subject[0]: self.objects[subject[0]][subject[1]]}
+        for key in beside if content else [subject, *beside]:
+            if key[0] in _LISTED:
+                content.setdefault(_LISTED[key[0]], []).append(self.objects[key[0]][key[1]])
+            elif key[0] == "credit_note" and subject[0] == "subscription":
                 content.setdefault("credit_notes", []).append(self._as_carried(key))
             else:
                 content[key[0]] = self._as_carried(key)
