@@ -12,6 +12,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -23,9 +24,9 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from models import clock as business_clock
-from models.session import engine_for
 from tasks import clock
 from tasks.couriers import Couriers, couriers_of
+from tests.databases import an_engine
 from webhooks.app import create_app
 from worker.settings import Settings
 
@@ -66,7 +67,8 @@ class Quittance:
     def __init__(self, db_url: str, directory: Path, **more: str) -> None:
         self.mail = directory / "mail"
         self.settings = settings_for(db_url, self.mail, **more)
-        self.engine = engine_for(db_url)
+        self._ends = ExitStack()
+        self.engine = self._ends.enter_context(an_engine(db_url))
         self.couriers: Couriers = couriers_of(self.settings)
         self._app = create_app(self.settings)
         self._receiver: FlaskClient = self._app.test_client()
@@ -121,7 +123,7 @@ class Quittance:
     def close(self) -> None:
         self._app.extensions["doorbell"].close()
         self._app.extensions["store"].close()
-        self.engine.dispose()
+        self._ends.close()
 
 
 def mail_text(message: EmailMessage) -> str:

@@ -14,6 +14,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,8 +28,8 @@ from sqlalchemy.orm import Session
 from local.children import Server
 from local.postgres import Postgres
 from local.valkey import Valkey
-from models.session import engine_for
 from tests.builders import Quittance
+from tests.databases import House, an_engine
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
@@ -36,9 +37,17 @@ _servers: list[Server] = []
 _homes: list[Path] = []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="also the tests marked long")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Once, in the controller: xdist's workers inherit the two variables."""
-    if hasattr(config, "workerinput") or config.option.collectonly:
+    """Once, in the controller: xdist's workers inherit its options and the two variables."""
+    if hasattr(config, "workerinput"):
+        return
+    if config.args_source is pytest.Config.ArgsSource.ARGS:  # whoever names tests wants just these
+        config.option.all = True
+    if config.option.collectonly:
         return
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     home = Path(tempfile.mkdtemp(prefix="quittance-tests-"))
@@ -52,6 +61,17 @@ def pytest_configure(config: pytest.Config) -> None:
         valkey = Valkey(home / "valkey", durable=False).start()
         _servers.append(valkey)
         os.environ["TEST_REDIS_URL"] = valkey.url()
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    return None if config.option.all else "the long tests are left out: ./dev test --all runs them too"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.option.all:
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -87,20 +107,43 @@ def template_db(admin: psycopg.Connection) -> Iterator[str]:
     admin.execute(f'drop database "{name}" with (force)')
 
 
-@pytest.fixture
-def db_url(admin: psycopg.Connection, template_db: str) -> Iterator[str]:
-    """A database of this test's own, migrated and empty. Other processes see it too."""
+@contextmanager
+def a_database(admin: psycopg.Connection, template_db: str) -> Iterator[str]:
+    """A migrated, empty database that is dropped at the end."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     admin.execute(f'create database "{name}" template "{template_db}" strategy file_copy')
-    yield url_of(name)
-    admin.execute(f'drop database "{name}" with (force)')
+    try:
+        yield url_of(name)
+    finally:
+        admin.execute(f'drop database "{name}" with (force)')
+
+
+@pytest.fixture(scope="session")
+def house(admin: psycopg.Connection, template_db: str) -> Iterator[House]:
+    with a_database(admin, template_db) as url, closing(House(url)) as house:
+        yield house
+
+
+@pytest.fixture
+def db_url(request: pytest.FixtureRequest, admin: psycopg.Connection, template_db: str) -> Iterator[str]:
+    """A migrated and empty database. Other processes see it too.
+
+    One of this test's own where it starts processes, which may outlive it by a moment, or is marked `own_database`;
+    else that of the test process, emptied.
+    """
+    if "start" in request.fixturenames or request.node.get_closest_marker("own_database"):
+        with a_database(admin, template_db) as url:
+            yield url
+    else:
+        house: House = request.getfixturevalue("house")
+        house.empty()
+        yield house.url
 
 
 @pytest.fixture
 def engine(db_url: str) -> Iterator[Engine]:
-    engine = engine_for(db_url)
-    yield engine
-    engine.dispose()
+    with an_engine(db_url) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(capsys: pytest.Ca
     assert all(name in said for name in BENCHMARKS)
 
 
+@pytest.mark.long
 def test_receive_measures_both_sides(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--reps", "1", "--seconds", "0.5", "--connections", "2", "--patience", "0", "--client", "python"]
     samples = receive.measure(stack, receive.parse(options))
@@ -44,6 +45,7 @@ def test_receive_measures_both_sides(stack: Stack, capsys: pytest.CaptureFixture
     assert "requests: quittance / minimal = " in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_both_sides_of_apply_write_equal_rows(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     samples = apply.measure(stack, apply.parse("--reps 1 --events 120 --processes 1 --patience 0".split()))
     for side in apply.SIDES:
@@ -53,6 +55,7 @@ def test_both_sides_of_apply_write_equal_rows(stack: Stack, capsys: pytest.Captu
     assert "Both sides left equal rows in every table" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_apply_runs_in_two_processes(stack: Stack) -> None:
     samples = apply.measure(stack, apply.parse("--reps 1 --events 140 --processes 2 --patience 0".split()))
     assert [len(samples[side]) for side in apply.SIDES] == [1, 1]
@@ -79,6 +82,7 @@ def test_histories_share_no_object_and_keep_their_order() -> None:
                 assert owner.setdefault((kind.rstrip("s"), object["id"]), each.history) == each.history
 
 
+@pytest.mark.long
 def test_slow_clients_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     slow_clients.main("--slow 2 --mode headers --seconds 2".split())
     assert "headers     2 slow" in capsys.readouterr().out

@@ -21,6 +21,7 @@ def of_a_customer(number: int, version: int) -> Body:
     )
 
 
+@pytest.mark.long
 def test_a_busy_customer_does_not_hide_the_others_and_costs_nobody_a_start(stack: Stack, door: Quittance) -> None:
     for version in range(1, HOT + 1):
         assert door.post(of_a_customer(0, version)).status_code == 200

@@ -24,6 +24,7 @@ def a_paid_invoice(number: int) -> Body:
     )
 
 
+@pytest.mark.long
 def test_a_worker_killed_before_the_mail_server_answers_leaves_the_mail_to_a_person(
     stack: Stack, door: Quittance
 ) -> None:
@@ -56,6 +57,7 @@ def test_a_worker_killed_before_the_mail_server_answers_leaves_the_mail_to_a_per
     assert "the mail server may have accepted it" in reason
 
 
+@pytest.mark.long
 def test_two_schedulers_carry_a_cancellation_out_once_and_tell_of_it_once(
     stack: Stack, door: Quittance, broker_url: str, key_prefix: str, tmp_path: Path
 ) -> None:

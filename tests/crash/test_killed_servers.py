@@ -33,6 +33,7 @@ def everything_is_applied(stack: Stack, events: int, seats: int | None = None) -
     assert stack.rows("select sum(after - before) from seat_entries") == [seats or events]
 
 
+@pytest.mark.long
 def test_a_broker_that_is_killed_and_forgets_everything_costs_only_time(
     start: Callable[..., subprocess.Popen[bytes]], db_url: str, valkey: Valkey, tmp_path: Path
 ) -> None:
@@ -65,6 +66,7 @@ def fragile(
     return Stack(start, postgres.dsn("q"), tmp_path, BROKER_URL=broker_url, BROKER_KEY_PREFIX=key_prefix)
 
 
+@pytest.mark.long
 def test_a_database_that_is_killed_loses_nothing_that_was_answered_200(fragile: Stack, postgres: Postgres) -> None:
     stack = fragile
     receiver, worker, beat = stack.receiver(), stack.worker(processes=2), stack.beat()

@@ -16,11 +16,11 @@ import pytest
 from simulator import Body, Site, history
 from tests.builders import Quittance
 
-SEEDS = 200
+SEEDS = [*range(1, 11), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(11, 201))]
 LIVE = {"active", "non_renewing", "in_trial"}
 
 
-@pytest.mark.parametrize("seed", range(1, SEEDS + 1))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_history_ends_in_the_providers_state(db_url: str, tmp_path: Path, seed: int) -> None:
     site = history(seed, stale=True)
     bodies = list(site.events) * 3

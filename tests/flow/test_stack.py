@@ -32,6 +32,7 @@ def test_a_webhook_becomes_seats(
     assert stack.rows("select id, status from inbox_events") == [(event["id"], "applied")]
 
 
+@pytest.mark.long
 def test_a_broker_that_hangs_costs_no_event(
     start: Callable[..., subprocess.Popen[bytes]], db_url: str, tmp_path: Path
 ) -> None:

@@ -71,6 +71,7 @@ def facts(home: Path, supervisor: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_a_killed_worker_ends_the_stack_with_its_last_lines(home: Path, run: Start) -> None:
     supervisor = run()
     known = facts(home, supervisor)
@@ -96,6 +97,7 @@ def test_a_killed_worker_ends_the_stack_with_its_last_lines(home: Path, run: Sta
     assert password not in said
 
 
+@pytest.mark.long
 def test_servers_that_are_named_are_used_and_none_are_started(
     home: Path, run: Start, db_url: str, broker_url: str, key_prefix: str, tmp_path: Path
 ) -> None:
