@@ -140,6 +140,7 @@ def test_a_relay_lost_after_it_accepted_the_message_changes_nothing() -> None:
     assert len(relay.messages) == 1
 
 
+@pytest.mark.long
 def test_a_relay_that_stalls_at_the_goodbye_changes_nothing() -> None:
     with Relay(script={"QUIT": STALL}) as relay:
         assert a_sender(relay).send(a_message(), yes).startswith("250")

@@ -23,6 +23,8 @@ from local.postgres import Postgres
 from local.valkey import Valkey
 from tests.conftest import ROOT, eventually
 
+pytestmark = pytest.mark.long  # every test run stands on these servers; here they are started and broken one by one
+
 
 @pytest.fixture
 def home() -> Iterator[Path]:

@@ -89,6 +89,7 @@ def backends(postgres: Postgres) -> list[int]:
         return [pid for (pid,) in connection.execute(asked)]
 
 
+@pytest.mark.long
 def test_a_frozen_database_does_not_hold_a_call(postgres, send):
     assert send("before").status == 200
     (backend,) = backends(postgres)
@@ -101,6 +102,7 @@ def test_a_frozen_database_does_not_hold_a_call(postgres, send):
     assert {"before", "after"} <= ids(postgres)
 
 
+@pytest.mark.long
 def test_a_database_that_is_frozen_before_the_first_connection_does_not_hold_a_call(postgres, send):
     os.kill(postgres.pid, signal.SIGSTOP)
     try:
@@ -111,6 +113,7 @@ def test_a_database_that_is_frozen_before_the_first_connection_does_not_hold_a_c
     assert ids(postgres) == {"after"}
 
 
+@pytest.mark.long
 def test_addresses_that_never_answer_do_not_hold_a_call(make_client, environ):
     # They take the connection and say nothing. Trying one after the other would take longer than a test may.
     with socket.create_server(("127.0.0.1", 0)) as hung:
@@ -119,6 +122,7 @@ def test_addresses_that_never_answer_do_not_hold_a_call(make_client, environ):
         assert is_told_to_try_again(through_wsgi(client, Call()))
 
 
+@pytest.mark.long
 def test_a_locked_table_does_not_hold_a_call(postgres, send):
     assert send("before").status == 200
     with psycopg.connect(postgres.dsn("q")) as connection:

@@ -151,6 +151,7 @@ def test_a_broken_broker_is_counted_and_left_alone_for_a_while():
     bell.close()
 
 
+@pytest.mark.long
 def test_what_was_rung_while_the_broker_was_away_goes_out_when_it_is_back(tmp_path: Path):
     valkey = Valkey(tmp_path / "valkey", durable=False).start()
     try:

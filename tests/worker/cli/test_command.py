@@ -168,6 +168,7 @@ def on_a_terminal(environment: dict[str, str], *arguments: str) -> str:
     return told.decode()
 
 
+@pytest.mark.long
 def test_colour_is_for_terminals_alone_and_kept_out_when_asked(environment):
     assert "\x1b[" in on_a_terminal(environment, "db", "status")
     assert "at head" in on_a_terminal(environment, "db", "status")

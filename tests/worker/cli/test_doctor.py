@@ -114,6 +114,7 @@ def test_a_broker_that_refuses_the_password_is_a_problem(examine, broker):
     assert state == "problem" and "password" in words and "wrong" not in words
 
 
+@pytest.mark.long
 def test_a_rabbit_that_is_away_is_a_problem(examine):
     state, words = examine(code=1, BROKER_URL="amqp://u:geheim@127.0.0.1:1/")["broker"]
     assert state == "problem" and "geheim" not in words
