@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from .invoices import GIVEN_UP_AFTER, PENDING_FOR
-from .state import Body
+from .state import Action, Body, Key
 from .subscriptions import LIVE, Subscriptions
 from .terms import instant_of, seconds
 
@@ -84,6 +85,23 @@ class Site(Subscriptions):
 
     def _card_has_expired(self, card_id: str) -> None:
         self._age_card(card_id, "expired")
+
+    @contextmanager
+    def as_one(self, source: str) -> Iterator[Action]:
+        """Have several actions be one: all of them or nothing, told as coming from `source`."""
+        with self._action(source) as action:
+            yield action
+
+    def made_by(self, action: Action) -> list[Key]:
+        """The objects that an action which is not over has made so far, in order."""
+        return [(kind, id) for kind, id in action.drafts if id not in self.objects[kind]]
+
+    def set_custom_fields(self, kind: str, id: str, fields: Mapping[str, str | None]) -> Body:
+        """Set fields that the merchant has made up, `cf_` before their names; None takes one away."""
+        with self._action("admin_console"):
+            draft = self._edit(kind, id)
+            draft.update(fields)
+            return draft
 
     def find(self, kind: str, **fields: object) -> list[Body]:
         """Objects of a kind (not deleted) whose fields have these values, in the order they were made."""

@@ -126,7 +126,7 @@ def test_a_parameter_that_makes_no_sense_is_refused(params: dict[str, object], c
     with pytest.raises(InvalidRequestError) as refusal:
         client.Event.list(params)
     assert (refusal.value.http_status_code, refusal.value.api_error_code) == (400, "param_wrong_value")
-    assert refusal.value.param == next(iter(params))
+    assert refusal.value.param.startswith(next(iter(params)))
 
 
 def test_the_invoice_pdf_is_behind_a_link_that_needs_no_key_and_dies_after_an_hour(
