@@ -42,6 +42,13 @@ class Site(Subscriptions):
                 due[3](due[2])
             self.now = instant
 
+    @property
+    def next_due_at(self) -> datetime | None:
+        """When the next thing happens by itself; it may have been due before now."""
+        with self.lock:
+            due = self._next_due()
+            return instant_of(due[0]) if due else None
+
     def _next_due(self) -> _Due | None:
         """The first thing that will happen by itself. At one instant: endings, renewals, resumptions, money, cards."""
         due = [*self._due_subscriptions(), *self._due_invoices(), *self._due_cards()]

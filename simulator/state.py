@@ -266,6 +266,11 @@ class State:
         }
         return {field: value for field, value in event.items() if value is not None}
 
+    def set_webhooks(self, place: int, webhooks: list[Body]) -> None:
+        """Have an event (by its place among all events) say how its deliveries stand; nothing else of it changes."""
+        with self.lock:
+            self.events[place]["webhooks"] = webhooks
+
     def _as_carried(self, key: Key) -> Body:
         """The snapshot that an event about something else holds: the newest, or up to three versions older."""
         snapshots = self.versions[key]

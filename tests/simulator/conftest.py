@@ -11,6 +11,7 @@ from werkzeug.serving import make_server
 
 from simulator import Site
 from simulator.http import create_app
+from tests.simulator.receiver import Receiver, receiving
 
 API_KEY = "test_key"
 
@@ -46,3 +47,9 @@ def client_of(address: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         return made
 
     return client
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver

@@ -1,82 +1,144 @@
-"""Sending events: what arrives, and what is said when it does not."""
+"""Sending bodies: what arrives, and what is said when it does not."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 
 import pytest
-from flask import Flask, Response, request
-from werkzeug.serving import make_server
 
 from simulator import Site
 from simulator.webhooks import Sender, bytes_of
-
-
-@dataclass
-class Receiver:
-    address: str = ""
-    status: int = 200
-    bodies: list[bytes] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
+from tests.simulator.receiver import PASSWORD, USER, Receiver
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    seen = Receiver()
-    app = Flask("receiver")
-
-    @app.post("/hooks")
-    def take() -> Response:
-        given = request.authorization
-        if given is None or (given.username, given.password) != ("chargebee", "open:sesame"):
-            return Response("wrong password", 401)
-        seen.bodies.append(request.get_data())
-        seen.headers.append(dict(request.headers))
-        return Response("no", seen.status, headers={"Location": "/hooks"} if seen.status == 302 else {})
-
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    seen.address = f"http://127.0.0.1:{server.port}/hooks"
-    yield seen
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def sender(receiver: Receiver) -> Iterator[Sender]:
+    with Sender(receiver.url, USER, PASSWORD) as sender:
+        yield sender
 
 
-def test_an_event_arrives_as_json_with_the_password(receiver: Receiver, site: Site) -> None:
-    with Sender(receiver.address, "chargebee", "open:sesame") as sender:
-        attempt = sender.send(site.events[0])
-    assert attempt.accepted and attempt.status == 200
+@contextmanager
+def answering(*answer: bytes) -> Iterator[str]:
+    """A server that answers its one connection with these pieces, and with nothing more for as long as it lives."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1_000_000)
+                for piece in answer:
+                    connection.sendall(piece)
+                if answer and answer[-1].endswith(b"bye"):
+                    return
+                over.wait(10)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/hooks"
+        over.set()
+        thread.join()
+
+
+def test_an_event_arrives_as_json_with_the_password(receiver: Receiver, sender: Sender, site: Site) -> None:
+    attempt = sender.send(site.events[0])
+    assert attempt.accepted and attempt.answer.status == 200
     assert receiver.bodies == [bytes_of(site.events[0])]
     assert receiver.headers[0]["Content-Type"] == "application/json"
 
 
-def test_the_same_event_twice_is_the_same_bytes(receiver: Receiver, site: Site) -> None:
-    with Sender(receiver.address, "chargebee", "open:sesame") as sender:
-        sender.send(site.events[0])
-        site.change_customer("marie", locale="en_CA")
-        sender.send(site.events[0])
+def test_the_same_event_twice_is_the_same_bytes_over_the_same_connection(
+    receiver: Receiver, sender: Sender, site: Site
+) -> None:
+    sender.send(site.events[0])
+    site.change_customer("marie", locale="en_CA")
+    sender.send(site.events[0])
     assert receiver.bodies[0] == receiver.bodies[1]
+    assert receiver.connections == 1
 
 
 @pytest.mark.parametrize("status", [302, 400, 500, 503])
-def test_any_answer_but_2xx_is_a_failure_that_says_the_status(status: int, receiver: Receiver, site: Site) -> None:
-    receiver.status = status
-    with Sender(receiver.address, "chargebee", "open:sesame") as sender:
-        attempt = sender.send(site.events[0])
-    assert not attempt.accepted and attempt.status == status and str(status) in str(attempt)
+def test_any_answer_but_2xx_is_a_failure_that_says_the_status(
+    status: int, receiver: Receiver, sender: Sender, site: Site
+) -> None:
+    receiver.answers = [status]
+    attempt = sender.send(site.events[0])
+    assert not attempt.accepted and attempt.answer.status == status and f"{status} no" in str(attempt)
     assert len(receiver.bodies) == 1
 
 
-def test_a_wrong_password_is_a_failure_that_says_what_the_receiver_said(receiver: Receiver, site: Site) -> None:
-    with Sender(receiver.address, "chargebee", "wrong") as sender:
-        assert sender.send(site.events[0]).fault == "401 wrong password"
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_any_2xx_is_a_success(status: int, receiver: Receiver, sender: Sender, site: Site) -> None:
+    receiver.answers = [status]
+    assert sender.send(site.events[0]).accepted
 
 
-def test_nobody_listening_is_a_failure_without_a_status(receiver: Receiver, site: Site) -> None:
-    with Sender("http://127.0.0.1:1/hooks", "chargebee", "x") as sender:
+def test_a_wrong_password_is_a_failure_that_says_what_the_receiver_said(receiver: Receiver, sender: Sender) -> None:
+    assert sender.post(b"{}", credentials_wrong=True).fault == "401 wrong password"
+    assert receiver.bodies == []
+
+
+def test_nobody_listening_is_a_failure_without_a_status(site: Site) -> None:
+    with Sender("http://127.0.0.1:1/hooks", USER, "x") as sender:
         attempt = sender.send(site.events[0])
-    assert attempt.status is None and "ConnectError" in str(attempt)
+    assert attempt.answer.status is None and "Connection refused" in str(attempt) and "127.0.0.1:1" in str(attempt)
+
+
+def test_a_receiver_that_does_not_answer_is_given_up_after_the_read_timeout() -> None:
+    with answering() as url, Sender(url, USER, PASSWORD, read_timeout=0.05) as sender:
+        answer = sender.post(b"{}")
+    assert answer.status is None and "timed out" in answer.fault
+
+
+def test_a_receiver_that_answers_bit_by_bit_is_given_up_after_the_total_timeout() -> None:
+    with (
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell") as url,
+        Sender(url, USER, PASSWORD, total_timeout=0.05) as sender,
+    ):
+        answer = sender.post(b"{}")
+    assert answer.status is None and "0.05 s in all" in answer.fault
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"2\r\nok\r\n", b"0\r\n\r\n"],
+        [b"HTTP/1.1 200 OK\r\n\r\n", b"good bye"],
+        [b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"],
+        [b"HTTP/1.0 204 No Content\r\n\r\n"],
+    ],
+    ids=["in chunks", "until it hangs up", "after asking for more", "without a body"],
+)
+def test_answers_of_every_form_are_read_to_their_end(pieces: list[bytes]) -> None:
+    with answering(*pieces) as url, Sender(url, USER, PASSWORD) as sender:
+        assert sender.post(b"{}").accepted
+
+
+@pytest.mark.parametrize("piece", [b"bye", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbye"])
+def test_an_answer_that_is_not_whole_is_none(piece: bytes) -> None:
+    with answering(piece) as url, Sender(url, USER, PASSWORD) as sender:
+        answer = sender.post(b"{}")
+    assert answer.status is None and "before its answer was whole" in answer.fault
+
+
+def test_a_connection_that_the_receiver_has_closed_is_made_anew(receiver: Receiver, sender: Sender) -> None:
+    with answering(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nbye") as url, Sender(url, USER, PASSWORD) as lonely:
+        assert lonely.post(b"{}").accepted
+        lonely._idle[0].shutdown(socket.SHUT_RD)  # as if the other side had closed it
+        assert lonely._idle_line() is None
+
+
+def test_a_cut_body_never_arrives_whole(receiver: Receiver, sender: Sender, site: Site) -> None:
+    answer = sender.post(bytes_of(site.events[0]), cut=True)
+    assert (answer.status, answer.fault) == (None, "cut in the middle of the body")
+    assert receiver.cut.acquire(timeout=10)
+    assert receiver.bodies == []
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "127.0.0.1:8000/hooks", "http:///hooks"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="write http://host:port/path"):
+        Sender(url, USER, PASSWORD)

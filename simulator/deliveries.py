@@ -1,0 +1,449 @@
+"""Which event goes to which endpoint, when, and what became of it: first goes, retries on site time, and commands.
+
+The queue is ordered by site time, so nothing here ever waits: whoever moves the clock says until when to send.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cache
+
+from .chaos import AFTERWARDS, ALTERED, CREDENTIALS, CUT, SPOILED, V1, Chaos, Ledger, Plan
+from .site import Site
+from .state import Body, Refused, WrongValue
+from .webhooks import Attempt, Endpoint, Sender, bytes_of
+
+# Support article 257941: up to seven retries, each so long after the failure before it.
+RETRY_AFTER = (
+    timedelta(minutes=2),
+    timedelta(minutes=6),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+    timedelta(hours=5),
+    timedelta(days=1),
+    timedelta(days=2),
+)
+MOST_ENDPOINTS = 5
+KEPT = 20_000  # events whose deliveries are remembered one by one; of older ones that have ended, their status only
+_AT_ONCE = 1_000  # events taken from the site in one go
+_BURST_LASTS = timedelta(minutes=10)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One event and one endpoint: `status` is what the event's `webhooks` say of it."""
+
+    event_id: str
+    endpoint_id: str
+    status: str
+    attempts: list[Attempt] = field(default_factory=list)
+    failures: int = 0
+    due_at: datetime | None = None  # when it is tried again
+
+    @property
+    def over(self) -> bool:
+        return self.status not in ("scheduled", "re_scheduled")
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """Something to be sent when its time comes: to every endpoint, one after another, or to the one that refused."""
+
+    event_id: str
+    endpoint_id: str | None = None
+    again: bool = False  # a copy, or by a person's command: when it fails, nothing follows from that
+    trick: str | None = None
+    afterwards: tuple[str, ...] = ()
+
+
+class Deliveries:
+    """The events of a site on their way to its endpoints. Moved by a Simulation, which lets one thread in at a time."""
+
+    def __init__(
+        self,
+        site: Site,
+        endpoints: Iterable[Endpoint] = (),
+        chaos: Chaos | None = None,
+        *,
+        connections: int = 1,
+        kept: int = KEPT,
+    ) -> None:
+        self.chaos = chaos or Chaos()
+        self.ledger = Ledger()
+        self.counts: Counter[str] = Counter()
+        self.watch: Callable[[Attempt], object] | None = None  # told of every attempt, by the thread that made it
+        self._site = site
+        self._connections = connections
+        self._taken = 0  # events of the site that are in the queue, or were
+        self._places: dict[str, int] = {}
+        self._deliveries: dict[str, dict[str, Delivery]] = {}
+        self._kept = self._trim_at = kept
+        self._queue: list[tuple[datetime, int, _Errand]] = []
+        self._number = 0
+        self._held_until: datetime | None = None
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._senders: dict[str, Sender] = {}
+        self._stopped = threading.Event()
+        self.endpoints = tuple(endpoints)
+
+    # ---- endpoints ---------------------------------------------------------------------------------------------------
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return self._endpoints
+
+    @endpoints.setter
+    def endpoints(self, endpoints: Iterable[Endpoint]) -> None:
+        """Set all endpoints anew; retries that wait for one that is gone are not made."""
+        endpoints = tuple(endpoints)
+        if len(endpoints) > MOST_ENDPOINTS:
+            raise Refused(f"a site has at most {MOST_ENDPOINTS} webhooks, not {len(endpoints)}: take one away first")
+        if len({endpoint.id for endpoint in endpoints}) < len(endpoints):
+            raise Refused("two webhooks have the same id: give each its own", code="duplicate_entry", status=400)
+        senders = {endpoint.id: Sender.to(endpoint) for endpoint in endpoints}
+        for sender in self._senders.values():
+            sender.close()
+        self._senders = senders
+        self._endpoints = endpoints
+
+    def endpoint(self, id: str) -> Endpoint:
+        for endpoint in self._endpoints:
+            if endpoint.id == id:
+                return endpoint
+        raise Refused(f"{id}: no such webhook", code="resource_not_found", status=404)
+
+    # ---- what is known -----------------------------------------------------------------------------------------------
+
+    def of(self, event_id: str) -> list[Delivery]:
+        """The deliveries of an event as they stand, one for each endpoint; none where it is still to be looked at."""
+        with self._lock:
+            found = self._deliveries.get(event_id, {}).values()
+            return [replace(delivery, attempts=list(delivery.attempts)) for delivery in found]
+
+    @property
+    def next_due_at(self) -> datetime | None:
+        """When the next thing goes that waits: now, where there are events that nobody has looked at."""
+        if self._taken < len(self._site.events):
+            return self._site.now
+        return self._queue[0][0] if self._queue else None
+
+    @property
+    def waiting(self) -> int:
+        """How many sendings wait for their time."""
+        return len(self._queue) + len(self._site.events) - self._taken
+
+    # ---- sending -----------------------------------------------------------------------------------------------------
+
+    def send_due(self, now: datetime, pace: Callable[[], object] = lambda: None) -> int:
+        """Send what is due by then, and say how many attempts that took. `pace` is called before each event."""
+        before = self.counts["attempts"]
+        while not self._stopped.is_set() and (batch := self._take(now)):
+            self._send(batch, now, pace)
+        return self.counts["attempts"] - before
+
+    def pass_over(self) -> None:
+        """Leave out what has not been looked at: the receivers have it from an earlier run."""
+        for event in self._new_events(len(self._site.events)):
+            self._places[event["id"]] = self._taken
+            self._taken += 1
+
+    def _take(self, now: datetime) -> list[_Errand]:
+        """What goes next: what has waited long enough, then new events, as chaos has arranged them."""
+        due = []
+        while self._queue and self._queue[0][0] <= now:
+            due.append(heapq.heappop(self._queue)[2])
+        for at, errand in self._take_new(_AT_ONCE):
+            if at <= now:
+                due.append(errand)
+            else:
+                self._put(at, errand)
+        return due
+
+    def _take_new(self, most: int) -> list[tuple[datetime, _Errand]]:
+        """The errands of events that nobody has looked at yet, each with its time."""
+        placed: list[tuple[int, datetime, _Errand]] = []
+        for event in self._new_events(most):
+            place, id = self._taken, event["id"]
+            self._places[id] = place
+            self._taken += 1
+            plan = self.chaos.plan(id)
+            at = self._time_of(plan)
+            self._open(event, dropped=plan.dropped)
+            for trick, measure in plan.tricks():
+                self.ledger.add(id, trick, measure, self._site.now)
+            if plan.dropped or not self._endpoints:
+                continue
+            errand = _Errand(id, trick=plan.spoiled, afterwards=plan.afterwards)
+            placed.append((place + plan.places, at, errand))
+            placed += [(place + plan.places, at, _Errand(id, again=True))] * plan.copies
+        placed.sort(key=lambda each: each[0])
+        return [(at, errand) for _, at, errand in placed]
+
+    def _new_events(self, most: int) -> list[Body]:
+        with self._site.lock:
+            return self._site.events[self._taken : self._taken + most]
+
+    def _time_of(self, plan: Plan) -> datetime:
+        now = self._site.now
+        if self._held_until is None or self._held_until <= now:
+            self._held_until = now + _BURST_LASTS if plan.starts_burst else None
+        return max(now + plan.late_by, self._held_until or now)
+
+    def _open(self, event: Body, *, dropped: bool) -> None:
+        """Look at an event for the first time. One that gets lost looks delivered: nobody is told of a loss."""
+        with self._lock:
+            self._deliveries[event["id"]] = {
+                endpoint.id: Delivery(event["id"], endpoint.id, _first_status(endpoint, event["event_type"], dropped))
+                for endpoint in self._endpoints
+            }
+            self._show(event["id"])
+            if len(self._deliveries) > self._trim_at:
+                self._forget()
+
+    def _forget(self) -> None:
+        ended = [id for id, found in self._deliveries.items() if all(delivery.over for delivery in found.values())]
+        for id in ended[: len(self._deliveries) - self._kept * 3 // 4]:
+            del self._deliveries[id]
+        self._trim_at = max(self._kept, len(self._deliveries) * 5 // 4)
+
+    def _put(self, at: datetime, errand: _Errand) -> None:
+        self._number += 1
+        heapq.heappush(self._queue, (at, self._number, errand))
+
+    def _send(self, batch: Sequence[_Errand], now: datetime, pace: Callable[[], object]) -> None:
+        """Send a batch: in order, or over several connections at once, where the order is whatever it comes to."""
+        lines = min(self._connections, len(batch))
+        if lines <= 1:
+            self._run(iter(batch), now, pace)
+            return
+        self._pool = self._pool or ThreadPoolExecutor(self._connections, thread_name_prefix="webhooks")
+        shared = _Shared(batch)
+        for running in [self._pool.submit(self._run, shared, now, pace) for _ in range(lines)]:
+            running.result()
+
+    def _run(self, errands: Iterator[_Errand], now: datetime, pace: Callable[[], object]) -> None:
+        for errand in errands:
+            if self._stopped.is_set():
+                return
+            pace()
+            for endpoint in self._endpoints:
+                if errand.endpoint_id in (None, endpoint.id):
+                    self._deliver(errand, endpoint, now)
+
+    def _deliver(self, errand: _Errand, endpoint: Endpoint, now: datetime) -> None:
+        """One errand's attempt at one endpoint, and what follows from how it ended."""
+        event = self._event(errand.event_id)
+        delivery = self._delivery(event, endpoint)
+        if delivery.status == "skipped" or not endpoint.enabled:
+            return
+        if errand.endpoint_id and not (
+            delivery.status == "re_scheduled" and delivery.due_at and delivery.due_at <= now
+        ):
+            return  # a retry that a manual resend has made needless
+        attempt = self._attempt(event, endpoint, now, errand.trick)
+        with self._lock:
+            delivery.attempts.append(attempt)
+            self._count(attempt)
+            self.counts["retried"] += errand.endpoint_id is not None
+            if attempt.accepted and errand.trick not in AFTERWARDS:
+                self._end(delivery, "succeeded")
+            elif not errand.again and not attempt.accepted:
+                self._try_again(delivery, now)
+        if attempt.accepted:
+            for trick in errand.afterwards:
+                self._deliver(_Errand(errand.event_id, again=True, trick=trick), endpoint, now)
+
+    def _attempt(self, event: Body, endpoint: Endpoint, now: datetime, trick: str | None) -> Attempt:
+        answer = self._senders[endpoint.id].post(
+            bytes_of(_dressed(event, endpoint, trick)), credentials_wrong=trick == CREDENTIALS, cut=trick == CUT
+        )
+        return Attempt(event["id"], answer, endpoint.id, now, trick)
+
+    def _count(self, attempt: Attempt) -> None:
+        self.counts["attempts"] += 1
+        unanswered = attempt.answer.status is None
+        self.counts["accepted" if attempt.accepted else "unanswered" if unanswered else "refused"] += 1
+        if self.watch:
+            self.watch(attempt)
+
+    def _end(self, delivery: Delivery, status: str) -> None:
+        if not (delivery.status == status and delivery.due_at is None):
+            self.counts[status] += 1
+            delivery.status, delivery.due_at = status, None
+            self._show(delivery.event_id)
+
+    def _try_again(self, delivery: Delivery, now: datetime) -> None:
+        delivery.failures += 1
+        if delivery.failures > len(RETRY_AFTER):
+            self._end(delivery, "failed")
+            return
+        delivery.due_at = now + RETRY_AFTER[delivery.failures - 1]
+        self._put(delivery.due_at, _Errand(delivery.event_id, delivery.endpoint_id))
+        if delivery.status != "re_scheduled":
+            delivery.status = "re_scheduled"
+            self._show(delivery.event_id)
+
+    def _show(self, event_id: str) -> None:
+        """Have the event itself say how its deliveries stand."""
+        statuses = tuple((delivery.endpoint_id, delivery.status) for delivery in self._deliveries[event_id].values())
+        self._site.set_webhooks(self._places[event_id], _webhooks(statuses))
+
+    def _event(self, event_id: str) -> Body:
+        with self._site.lock:
+            return self._site.events[self._places[event_id]]
+
+    def _delivery(self, event: Body, endpoint: Endpoint) -> Delivery:
+        """That of an event and an endpoint; a new one for an endpoint that was added since, or an event of long ago."""
+        with self._lock:
+            known = self._deliveries.setdefault(event["id"], {})
+            if endpoint.id not in known:
+                status = _first_status(endpoint, event["event_type"], dropped=False)
+                known[endpoint.id] = Delivery(event["id"], endpoint.id, status)
+            return known[endpoint.id]
+
+    # ---- commands ----------------------------------------------------------------------------------------------------
+
+    def send_again(self, event_id: str, *, times: int = 1, trick: str | None = None) -> list[Attempt]:
+        """Send an event now, whatever became of it before; `trick` is what is wrong with it."""
+        if trick not in (None, *SPOILED, *AFTERWARDS):
+            raise WrongValue(f"{trick!r} is no fault of a sending; there is {', '.join((*SPOILED, *AFTERWARDS))}")
+        self._look_at(event_id)
+        once_more = _Errand(event_id, again=True, trick=trick)
+        first = None if trick else self._pull(event_id)
+        if trick or times > 1:
+            self.ledger.add(event_id, trick or "duplicate", "by command", self._site.now)
+        return self._send_now([first or once_more, *[once_more] * (times - 1)])
+
+    def send_late(self, event_id: str, at: datetime) -> None:
+        """Send an event at a later instant of site time: its first go, where that has not been, else once more."""
+        self._look_at(event_id)
+        self._put(at, self._pull(event_id) or _Errand(event_id, again=True))
+        self.ledger.add(event_id, "delay", f"by command, to {at:%Y-%m-%d %H:%M:%S}", self._site.now)
+
+    def send_shuffled(self, event_ids: Sequence[str]) -> list[Attempt]:
+        """Send these events now, in an order that is not the one given."""
+        errands = []
+        for id in event_ids:
+            self._look_at(id)
+            errands.append(self._pull(id) or _Errand(id, again=True))
+            self.ledger.add(id, "reorder", "by command", self._site.now)
+        return self._send_now(_out_of_order(errands, f"{self.chaos.seed} {' '.join(event_ids)}"))
+
+    def drop(self, event_id: str) -> None:
+        """Lose an event for good that still waits to be sent or retried.
+
+        Raises:
+            Refused: nothing of it waits.
+        """
+        self._look_at(event_id)
+        waits = [each for each in self._queue if each[2].event_id == event_id]
+        if not waits:
+            raise Refused(f"event {event_id} has been sent and nothing of it waits: it cannot get lost any more")
+        self._queue = [each for each in self._queue if each[2].event_id != event_id]
+        heapq.heapify(self._queue)
+        with self._lock:
+            for delivery in self._deliveries[event_id].values():
+                if not delivery.over:
+                    self._end(delivery, "succeeded")
+        self.ledger.add(event_id, "drop", "by command", self._site.now)
+
+    def send_test(self, endpoint: Endpoint, event: Body) -> Attempt:
+        """Send a body that is no event of the site, once."""
+        attempt = self._attempt(event, endpoint, self._site.now, None)
+        with self._lock:
+            self._count(attempt)
+        return attempt
+
+    def _look_at(self, event_id: str) -> None:
+        """Put everything new in the queue, so that a command can be given about any of it."""
+        while new := self._take_new(_AT_ONCE):
+            for at, errand in new:
+                self._put(at, errand)
+        if event_id not in self._places:
+            raise Refused(f"{event_id} not found", code="resource_not_found", status=404)
+
+    def _pull(self, event_id: str) -> _Errand | None:
+        """Take the first go of an event out of the queue, where it is still to come."""
+        for number, (_, _, errand) in enumerate(self._queue):
+            if errand.event_id == event_id and errand.endpoint_id is None and not errand.again:
+                del self._queue[number]
+                heapq.heapify(self._queue)
+                return errand
+        return None
+
+    def _send_now(self, errands: Sequence[_Errand]) -> list[Attempt]:
+        made: list[Attempt] = []
+        watch = self.watch
+
+        def remember(attempt: Attempt) -> None:
+            made.append(attempt)
+            if watch:
+                watch(attempt)
+
+        self.watch = remember
+        try:
+            self._run(iter(errands), self._site.now, lambda: None)
+        finally:
+            self.watch = watch
+        return made
+
+    def close(self) -> None:
+        """Begin no more attempts; wait for those that have begun."""
+        self._stopped.set()
+        if self._pool:
+            self._pool.shutdown()
+        for sender in self._senders.values():
+            sender.close()
+
+
+class _Shared:
+    """Errands that several threads take from, each of them once."""
+
+    def __init__(self, errands: Iterable[_Errand]) -> None:
+        self._errands = iter(errands)
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[_Errand]:
+        return self
+
+    def __next__(self) -> _Errand:
+        with self._lock:
+            return next(self._errands)
+
+
+@cache
+def _webhooks(statuses: tuple[tuple[str, str], ...]) -> list[Body]:
+    """The `webhooks` of an event. Of hundreds of thousands of events most say the same, and hold the same list."""
+    return [{"id": id, "webhook_status": status, "object": "webhook"} for id, status in statuses]
+
+
+def _first_status(endpoint: Endpoint, event_type: str, dropped: bool) -> str:
+    if not endpoint.enabled:
+        return "disabled"
+    if not endpoint.wants(event_type):
+        return "skipped"
+    return "succeeded" if dropped else "scheduled"
+
+
+def _dressed(event: Body, endpoint: Endpoint, trick: str | None) -> Body:
+    """The event as this endpoint is to get it."""
+    if trick == ALTERED:
+        (kind, first), *_ = event["content"].items()
+        first = first[0] if isinstance(first, list) else first
+        return event | {"content": event["content"] | {kind: first | {"cf_altered": "true"}}}
+    version = V1 if trick == V1 else endpoint.api_version
+    return event if event["api_version"] == version else event | {"api_version": version}
+
+
+def _out_of_order(errands: list[_Errand], seed: str) -> list[_Errand]:
+    shuffled = list(errands)
+    random.Random(seed).shuffle(shuffled)
+    return shuffled if shuffled != errands else errands[1:] + errands[:1]
