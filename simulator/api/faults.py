@@ -113,4 +113,4 @@ class Faults:
             self._over.wait(self.LONGEST_WAIT)
             return Response(_PAGE.format("504 Gateway Time-out"), 504, mimetype="text/html")
         # Fewer bytes than were said, after which any server closes the connection.
-        return Response(b'{"', 200, {"Content-Length": "1000"}, mimetype="application/json")
+        return Response(iter([b'{"']), 200, {"Content-Length": "1000"}, mimetype="application/json")

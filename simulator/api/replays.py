@@ -1,7 +1,8 @@
 """Idempotency keys: the answer to a POST is kept for thirty minutes of the site's time, and given again.
 
-Kept is the answer of every request that was carried out or refused by the site's own rules; what was refused before
-that (a wrong parameter is not: the provider checks those as part of the request) leaves the key free.
+A refusal is kept like any other answer, so that a caller who tries again under the same key hears it again: whether
+the provider does so is not documented, and this is the harder way. What came at a bad moment (429, or a fault that
+struck before anything was done) leaves the key free.
 """
 
 from __future__ import annotations
