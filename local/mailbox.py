@@ -7,6 +7,7 @@ rights, and runs no script. Both servers listen on 127.0.0.1 only.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import signal
@@ -27,6 +28,8 @@ from urllib.parse import unquote, urlsplit
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from .children import is_free
 
 HOST = "127.0.0.1"
 LARGEST = 30 * 1024 * 1024
@@ -267,6 +270,8 @@ def _is_local(host: str) -> bool:
 
 def serve(mailbox: Mailbox, smtp_port: int, http_port: int, stop: threading.Event) -> None:
     """Take mail and show it until `stop` is set."""
+    if not is_free(smtp_port):  # the controller would try for five seconds
+        raise OSError(errno.EADDRINUSE, f"port {smtp_port} is taken")
     smtp = Controller(
         _Keeping(mailbox),
         hostname=HOST,

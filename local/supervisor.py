@@ -35,7 +35,7 @@ from local import children, environment
 from local.children import LocalError, Server
 from local.postgres import Postgres
 from local.valkey import Valkey
-from webhooks.health import head_of
+from webhooks.health import Schema
 from worker.settings import Settings, SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -489,7 +489,7 @@ def _is_at_head(database_url: str) -> bool:
         return False
     except psycopg.OperationalError as problem:
         raise LocalError(f"the database of DATABASE_URL cannot be reached: {problem}") from None
-    return {version for (version,) in rows} == head_of()
+    return {version for (version,) in rows} == Schema.of().head
 
 
 def _answers(url: str) -> bool:

@@ -21,7 +21,7 @@ do $$
 declare name text;
 begin
   set local session_replication_role = replica;
-  for name in select tablename from pg_tables where schemaname = 'public' and tablename <> 'alembic_version' loop
+  for name in select tablename from pg_tables where schemaname = 'public' loop
     execute format('delete from %I', name);
   end loop;
   for name in select sequencename from pg_sequences where schemaname = 'public' and last_value is not null loop
@@ -43,7 +43,7 @@ class House:
     def empty(self) -> None:
         """Remove every row, whatever forbids it, and count from one again."""
         self._connection.execute(_EMPTY)
-        self._connection.execute("update alembic_version set version_num = %s", self._version)
+        self._connection.execute("insert into alembic_version values (%s)", self._version)
 
     def close(self) -> None:
         _kept.pop(self.url).dispose()

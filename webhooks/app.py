@@ -22,7 +22,7 @@ def create_app(settings: Settings) -> Flask:
     store = app.extensions["store"] = Store(settings.database_url)
     bell = app.extensions["doorbell"] = doorbell.configure(settings)
     receiver = Receiver(settings, store, bell)
-    head = health.head_of()
+    schema = health.Schema.of()
 
     @app.post("/webhooks/chargebee", provide_automatic_options=False)
     def take_event() -> Response:
@@ -34,7 +34,7 @@ def create_app(settings: Settings) -> Flask:
 
     @app.get("/readyz")
     def readyz() -> Response:
-        shown, ready = health.readiness(store, bell, head)
+        shown, ready = health.readiness(store, bell, schema)
         response = jsonify(shown)
         response.status_code = 200 if ready else 503
         return response

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,34 +29,58 @@ select array(select version_num::text from alembic_version),
 """
 
 
-def head_of(versions: Path = _VERSIONS) -> frozenset[str]:
-    """The newest migrations that this code knows, read from their files without importing Alembic."""
-    revisions: set[str] = set()
-    replaced: set[str] = set()
-    for path in versions.glob("*.py"):
-        for down, value in _REVISION.findall(path.read_text("utf-8")):
-            (replaced if down else revisions).update(re.findall(r"""["']([^"']+)["']""", value))
-    return frozenset(revisions - replaced)
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What this code knows of the schema's history: every migration, and the newest."""
+
+    known: frozenset[str]
+    head: frozenset[str]
+
+    @classmethod
+    def of(cls, versions: Path = _VERSIONS) -> Schema:
+        """Read from the migrations' files, without importing Alembic."""
+        revisions: set[str] = set()
+        replaced: set[str] = set()
+        for path in versions.glob("*.py"):
+            for down, value in _REVISION.findall(path.read_text("utf-8")):
+                (replaced if down else revisions).update(re.findall(r"""["']([^"']+)["']""", value))
+        return cls(frozenset(revisions), frozenset(revisions - replaced))
+
+    def words_for(self, found: Collection[str]) -> tuple[str, bool]:
+        """How a database that is at these migrations is told of, and whether this code can work on it.
+
+        A migration that is not known here was made by a newer version: a deployment migrates first, and what runs
+        goes on until it is replaced.
+        """
+        if frozenset(found) == self.head:
+            return "at head", True
+        if found and not self.known.issuperset(found):
+            return "made by a newer version", True
+        return "not at head: quittance db upgrade", False
 
 
-def readiness(store: Store, doorbell: Doorbell, head: frozenset[str]) -> tuple[Mapping[str, Any], bool]:
+def readiness(store: Store, doorbell: Doorbell, schema: Schema) -> tuple[Mapping[str, Any], bool]:
     """What /readyz shows, and whether events can be taken. A broker that is away only slows the workers."""
-    not_at_head = {"status": "unavailable", "database": "ok", "migrations": "not at head: quittance db upgrade"}
     try:
         row = store.ask(STATE)
     except Unavailable as reason:
         if isinstance(reason.__cause__, UndefinedTable):
-            return not_at_head, False
+            return _without(schema.words_for(())[0]), False
         log.warning("not ready: the database cannot be asked", reason=str(reason))
         return {"status": "unavailable", "database": "cannot be asked"}, False
     versions, oldest = row or ((), None)
-    if frozenset(versions) != head:
-        return not_at_head, False
+    migrations, fit = schema.words_for(versions)
+    if not fit:
+        return _without(migrations), False
     ringing = not doorbell.broken and doorbell.reachable()
     return {
         "status": "ready" if ringing else "degraded",
         "database": "ok",
-        "migrations": "at head",
+        "migrations": migrations,
         "broker": "ok" if ringing else "away: events are stored, and worked off by the sweeper's pace",
         "oldest_pending_seconds": round(max(0.0, oldest), 1) if oldest is not None else None,
     }, True
+
+
+def _without(migrations: str) -> Mapping[str, Any]:
+    return {"status": "unavailable", "database": "ok", "migrations": migrations}
