@@ -53,7 +53,8 @@ def run_cancellation(world: World, subscription: Subscription, row: Cancellation
     """The end has come: told once, however often and by whomever it is seen."""
     if world.change(row, state="run"):
         ended = int(row.effective_at.timestamp())
-        queue_email(world, "cancelled", subscription.id, subscription.customer_id, revision=ended)
+        since = row.effective_at
+        queue_email(world, "cancelled", subscription.id, subscription.customer_id, revision=ended, since=since)
 
 
 def _row_for(world: World, subscription: Subscription, end: End) -> Cancellation:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import timedelta
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
@@ -105,19 +104,13 @@ def _carry_out(world: World, subscription_id: str, effective_at: object, held: s
     if row is None or subscription is None or row.state != "scheduled":
         return  # somebody was faster
     now = clock.now(world.session)
-    world.cause = Cause("clock", None, now, _quiet(world.rules, now - row.effective_at))
+    world.cause = Cause("clock", None, now, world.rules.history(now - row.effective_at))
     if world.rules.asks_the_api:
         queue_call(world, "confirm_cancellation", subscription_id, revision=int(row.effective_at.timestamp()))
     else:
         run_cancellation(world, subscription, row)
         derive_one(world, subscription, None)
     world.write()
-
-
-def _quiet(rules: Rules, late: timedelta) -> str | None:
-    if late > rules.effects_horizon:
-        return f"history: it was due {late.days} days before it was carried out"
-    return None
 
 
 def drain(engine: Engine, couriers: Couriers) -> dict[str, int]:

@@ -35,7 +35,8 @@ _PDF_ATTEMPTS = 2  # a PDF that fails twice is left out: the mail matters more
 def call_for_invoice_mail(world: World, invoice: Invoice, change: Change | None) -> None:
     """Queue the invoice's mail once it is called for; which variant it is, delivery finds out."""
     if _variant(world, invoice):
-        queue_email(world, "invoice", invoice.id, invoice.customer_id)
+        since = invoice.paid_at if change and change.before is None else None
+        queue_email(world, "invoice", invoice.id, invoice.customer_id, since=since)
 
 
 @delivers("email", "invoice")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
@@ -37,8 +37,19 @@ log = structlog.get_logger(__name__)
 # ---- queueing: with the change, in its transaction -------------------------------------------------------------------
 
 
-def queue_email(world: World, name: str, object_id: str, customer_id: str | None, *, revision: int = 0) -> None:
-    """One mail of this kind about this object. Recipients and words are found at delivery."""
+def queue_email(
+    world: World,
+    name: str,
+    object_id: str,
+    customer_id: str | None,
+    *,
+    revision: int = 0,
+    since: datetime | None = None,
+) -> None:
+    """One mail of this kind about this object. Recipients and words are found at delivery.
+
+    `since`: when a fact that is first heard of now came to be; one long past is history, and told to nobody.
+    """
     world.queue(
         OutboxRow(
             key=f"{name}:{object_id}:{revision}",
@@ -47,7 +58,8 @@ def queue_email(world: World, name: str, object_id: str, customer_id: str | None
             name=name,
             object_id=object_id,
             customer_id=customer_id,
-        )
+        ),
+        since=since,
     )
 
 

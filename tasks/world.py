@@ -64,6 +64,10 @@ class Rules:
     asks_the_api: bool = False
     calls_back: bool = False
 
+    def history(self, late: timedelta) -> str | None:
+        """Why what is heard of so late is told to nobody; None: it is told."""
+        return f"history: it was over {late.days} days before we heard of it" if late > self.effects_horizon else None
+
 
 class Busy(Exception):
     """Another transaction holds a customer that a row read belongs to."""
@@ -153,13 +157,17 @@ class World:
         del self._rows[type(row)][_key(row)]
         self._journal.removed.append(row)
 
-    def queue(self, row: OutboxRow) -> None:
-        """Something to tell the world; under a key that is taken it is not told again, unless it was overtaken."""
+    def queue(self, row: OutboxRow, *, since: datetime | None = None) -> None:
+        """Something to tell the world; under a key that is taken it is not told again, unless it was overtaken.
+
+        `since`: when the fact came to be. One that was over long before it was first heard of is told to nobody.
+        """
         if row.key in self._told and self._told[row.key] != OVERTAKEN:
             return
         row.event_id = self.cause.event_id
-        if self.cause.quiet and row.kind in ("email", "callback"):
-            row.state, row.reason = "suppressed", self.cause.quiet
+        quiet = self.cause.quiet or (since and self.rules.history(self.cause.at - since))
+        if quiet and row.kind in ("email", "callback"):
+            row.state, row.reason = "suppressed", quiet
         else:
             row.state, row.reason = "new", None
         self._told[row.key] = row.reason

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,8 +156,17 @@ def test_an_end_long_past_is_carried_out_quietly(
     quittance.drain()
     assert quittance.rows(SEATS) == [0]
     assert quittance.rows("select state, reason from outbox where name = 'cancelled'") == [
-        ("suppressed", "history: it was due 8 days before it was carried out")
+        ("suppressed", "history: it was over 8 days before we heard of it")
     ]
+    quittance.close()
+
+
+def test_a_subscription_that_ended_long_before_it_is_first_seen_is_not_mourned(db_url: str, tmp_path: Path) -> None:
+    quittance = Quittance(db_url, tmp_path, EFFECTS_HORIZON="7 days")
+    quittance.take(an_event(a_customer(), ended(1, JANUARY), at=datetime.now(UTC)))
+    assert quittance.rows("select state from cancellations") == ["run"]
+    [(state, reason)] = quittance.rows("select state, reason from outbox where name = 'cancelled'")
+    assert state == "suppressed" and reason.startswith("history: it was over")
     quittance.close()
 
 

@@ -227,6 +227,12 @@ def test_what_is_recent_enough_is_sent(sober: Quittance) -> None:
     assert sober.rows(OUTBOX) == [("invoice:F-1:0", "sent")]
 
 
+def test_an_invoice_that_was_paid_long_before_it_is_first_seen_is_not_mailed(sober: Quittance) -> None:
+    sober.take(an_event(a_customer(), paid(1), at=datetime.now(UTC)))
+    [(state, reason)] = sober.rows("select state, reason from outbox")
+    assert state == "suppressed" and reason.startswith("history: it was over")
+
+
 def test_an_import_is_quiet_however_recent(sober: Quittance) -> None:
     event = an_event(by_cheque(), an_invoice(1), at=datetime.now(UTC))
     assert sober.post(event).status_code == 200
