@@ -6,7 +6,15 @@ answered; `traffic`, `replays` and `faults` are what stands between a caller and
 
 from __future__ import annotations
 
-from . import credits, customers, events, invoices, subscriptions, transactions  # noqa: F401 (each declares its calls)
+from . import (  # noqa: F401 (each declares its calls)
+    credits,
+    customers,
+    events,
+    invoices,
+    old_catalogue,
+    subscriptions,
+    transactions,
+)
 from .calls import CALLS
 
 __all__ = ["CALLS"]

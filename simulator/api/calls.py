@@ -51,12 +51,12 @@ Run = Callable[[Site, str, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the API: `path` as Flask writes it, and what it may be given."""
+    """One call of the API: `path` as Flask writes it, and what it may be given (None: nobody reads it)."""
 
     method: str
     path: str
     run: Run
-    table: Table
+    table: Table | None
     filters: Mapping[str, Filter] | None = None
 
 
@@ -165,11 +165,11 @@ class Desk:
 
     def _read(self, call: Call, id: str) -> Response:
         try:
-            wire = list(request.args.items(multi=True))
+            wire = [*request.args.items(multi=True)]
             with self.site.lock:
                 if call.filters is not None:
                     return answer(call.run(self.site, id, wire))
-                return answer(complete(self.site, call.run(self.site, id, params.read(call.table, wire))))
+                return answer(complete(self.site, call.run(self.site, id, _given(call, wire))))
         except Refused as reason:
             return refusal(reason)
 
@@ -188,7 +188,7 @@ class Desk:
 
     def _carry_out(self, call: Call, id: str) -> Response:
         try:
-            given = params.read(call.table, _form())
+            given = _given(call, _form())
             with ExitStack() as held:
                 held.enter_context(self.customers.writing(self._customer_of(call, id, given)))
                 held.enter_context(self.site.lock)
@@ -213,6 +213,8 @@ class Desk:
 
     def _customer_of(self, call: Call, id: str, given: Body) -> str | None:
         """Whose objects a call changes."""
+        if call.table is None:
+            return None
         kind = _KINDS.get(call.path.split("/")[1])
         if not id or not kind:
             found = given.get("customer_id")
@@ -222,6 +224,10 @@ class Desk:
             with self.site.lock:
                 found = living(self.site, kind, id).get("customer_id")
         return found if isinstance(found, str) else None
+
+
+def _given(call: Call, wire: list[tuple[str, str]]) -> Body:
+    return {} if call.table is None else params.read(call.table, wire)
 
 
 def _fingerprint() -> bytes:

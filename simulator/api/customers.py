@@ -60,7 +60,8 @@ def retrieve(site: Site, id: str, given: Body) -> Answer:
 @post("/customers", {"id": text(50)}, _DETAILS, address("billing_address"), CUSTOM_FIELDS)
 def create(site: Site, _: str, given: Body) -> Answer:
     fields, custom = split(given)
-    customer = site.create_customer(**fields)
+    address = fields.pop("billing_address", None)
+    customer = site.create_customer(**{"company": None, "email": None, **fields}, address=address)
     return _shown(site, site.set_custom_fields("customer", customer["id"], custom))
 
 

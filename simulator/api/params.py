@@ -2,7 +2,7 @@
 
 Names stand in the tables as on the wire: `comment`, `transaction[amount]`, `coupon_ids[]` for a list, and
 `subscription_items[quantity][]` for a column of rows. A parameter that a table does not name is refused, so that
-nothing a caller asks for is passed over in silence. An empty value clears a field: it is read as None.
+nothing a caller asks for is passed over in silence. An empty text clears a field: it is read as None.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ MOST = 2**53 - 1  # the largest number that every JSON reader keeps exactly
 
 
 def text(longest: int) -> Reader:
-    def read(name: str, given: str) -> str:
+    def read(name: str, given: str) -> str | None:
         if len(given) > longest:
             raise wrong(name, f"should not be longer than {longest} characters")
-        return given
+        return given or None
 
     return read
 
@@ -61,10 +61,11 @@ def flag(name: str, given: str) -> bool:
     return bool(choice("true", "false")(name, given) == "true")
 
 
-def email(name: str, given: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text(70)(name, given)):
-        raise wrong(name, f"{given} is not an e-mail address")
-    return given
+def email(name: str, given: str) -> str | None:
+    found: str | None = text(70)(name, given)
+    if found and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", found):
+        raise wrong(name, f"{found} is not an e-mail address")
+    return found
 
 
 def json_object(name: str, given: str) -> Body:
@@ -84,6 +85,8 @@ class required:
         self.reader = reader
 
     def __call__(self, name: str, given: str) -> Any:
+        if not given.strip():
+            raise wrong(name, "cannot be blank")
         return self.reader(name, given)
 
 
@@ -97,7 +100,7 @@ def read(table: Table, wire: Iterable[tuple[str, str]]) -> Body:
     rows: dict[str, dict[int, Any]] = {}
     for name, value in wire:
         outer, inner, place, reader = _parse(table, name)
-        found = None if value == "" else reader(name, value)
+        found = reader(name, value)
         if place is not None:
             row = rows.setdefault(outer, {})
             if inner:

@@ -55,12 +55,9 @@ def test_columns_become_rows_and_groups_become_dicts() -> None:
     }
 
 
-def test_an_empty_value_clears_a_field() -> None:
-    assert parsed("transaction[method]=check&notes=&at=") == {
-        "transaction": {"method": "check"},
-        "notes": None,
-        "at": None,
-    }
+def test_an_empty_text_clears_a_field() -> None:
+    given = parsed("transaction[method]=check&notes=&email=")
+    assert given == {"transaction": {"method": "check"}, "notes": None, "email": None}
 
 
 @pytest.mark.parametrize(
@@ -70,6 +67,8 @@ def test_an_empty_value_clears_a_field() -> None:
         ("kind=charge", "kind"),
         ("prorate=yes", "prorate"),
         ("prorate=True", "prorate"),
+        ("at=", "at"),
+        ("prorate=", "prorate"),
         ("at=-1", "at"),
         ("at=1e9", "at"),
         ("at=1_000", "at"),
