@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from .chaos import AFTERWARDS, ALTERED, CREDENTIALS, CUT, SPOILED, V1, Chaos, Ledger, Plan
+from .events import EventRecord
 from .site import Site
 from .state import Body, Refused, WrongValue
 from .webhooks import Attempt, Endpoint, Sender, bytes_of
@@ -82,7 +83,6 @@ class Deliveries:
         self._site = site
         self._connections = connections
         self._taken = 0  # events of the site that are in the queue, or were
-        self._places: dict[str, int] = {}
         self._deliveries: dict[str, dict[str, Delivery]] = {}
         self._kept = self._trim_at = kept
         self._queue: list[tuple[datetime, int, _Errand]] = []
@@ -151,9 +151,7 @@ class Deliveries:
 
     def pass_over(self) -> None:
         """Leave out what has not been looked at: the receivers have it from an earlier run."""
-        for event in self._new_events(len(self._site.events)):
-            self._places[event["id"]] = self._taken
-            self._taken += 1
+        self._taken = len(self._site.events)
 
     def _take(self, now: datetime) -> list[_Errand]:
         """What goes next: what has waited long enough, then new events, as chaos has arranged them."""
@@ -170,13 +168,12 @@ class Deliveries:
     def _take_new(self, most: int) -> list[tuple[datetime, _Errand]]:
         """The errands of events that nobody has looked at yet, each with its time."""
         placed: list[tuple[int, datetime, _Errand]] = []
-        for event in self._new_events(most):
-            place, id = self._taken, event["id"]
-            self._places[id] = place
+        for record in self._new_events(most):
+            place, id = self._taken, record.id
             self._taken += 1
             plan = self.chaos.plan(id)
             at = self._time_of(plan)
-            self._open(event, dropped=plan.dropped)
+            self._open(record, dropped=plan.dropped)
             for trick, measure in plan.tricks():
                 self.ledger.add(id, trick, measure, self._site.now)
             if plan.dropped or not self._endpoints:
@@ -187,9 +184,9 @@ class Deliveries:
         placed.sort(key=lambda each: each[0])
         return [(at, errand) for _, at, errand in placed]
 
-    def _new_events(self, most: int) -> list[Body]:
+    def _new_events(self, most: int) -> Sequence[EventRecord]:
         with self._site.lock:
-            return self._site.events[self._taken : self._taken + most]
+            return self._site.event_records[self._taken : self._taken + most]
 
     def _time_of(self, plan: Plan) -> datetime:
         now = self._site.now
@@ -197,14 +194,14 @@ class Deliveries:
             self._held_until = now + _BURST_LASTS if plan.starts_burst else None
         return max(now + plan.late_by, self._held_until or now)
 
-    def _open(self, event: Body, *, dropped: bool) -> None:
+    def _open(self, event: EventRecord, *, dropped: bool) -> None:
         """Look at an event for the first time. One that gets lost looks delivered: nobody is told of a loss."""
         with self._lock:
-            self._deliveries[event["id"]] = {
-                endpoint.id: Delivery(event["id"], endpoint.id, _first_status(endpoint, event["event_type"], dropped))
+            self._deliveries[event.id] = {
+                endpoint.id: Delivery(event.id, endpoint.id, _first_status(endpoint, event, dropped))
                 for endpoint in self._endpoints
             }
-            self._show(event["id"])
+            self._show(event.id)
             if len(self._deliveries) > self._trim_at:
                 self._forget()
 
@@ -240,15 +237,15 @@ class Deliveries:
 
     def _deliver(self, errand: _Errand, endpoint: Endpoint, now: datetime) -> None:
         """One errand's attempt at one endpoint, and what follows from how it ended."""
-        event = self._event(errand.event_id)
-        delivery = self._delivery(event, endpoint)
+        record = self._site.event_record(errand.event_id)
+        delivery = self._delivery(record, endpoint)
         if delivery.status == "skipped" or not endpoint.enabled:
             return
         if errand.endpoint_id and not (
             delivery.status == "re_scheduled" and delivery.due_at and delivery.due_at <= now
         ):
             return  # a retry that a manual resend has made needless
-        attempt = self._attempt(event, endpoint, now, errand.trick)
+        attempt = self._attempt(self._site.events.body(record), endpoint, now, errand.trick)
         with self._lock:
             delivery.attempts.append(attempt)
             self._count(attempt)
@@ -294,19 +291,14 @@ class Deliveries:
     def _show(self, event_id: str) -> None:
         """Have the event itself say how its deliveries stand."""
         statuses = tuple((delivery.endpoint_id, delivery.status) for delivery in self._deliveries[event_id].values())
-        self._site.set_webhooks(self._places[event_id], _webhooks(statuses))
+        self._site.set_webhooks(event_id, _canonical(statuses))
 
-    def _event(self, event_id: str) -> Body:
-        with self._site.lock:
-            return self._site.events[self._places[event_id]]
-
-    def _delivery(self, event: Body, endpoint: Endpoint) -> Delivery:
+    def _delivery(self, event: EventRecord, endpoint: Endpoint) -> Delivery:
         """That of an event and an endpoint; a new one for an endpoint that was added since, or an event of long ago."""
         with self._lock:
-            known = self._deliveries.setdefault(event["id"], {})
+            known = self._deliveries.setdefault(event.id, {})
             if endpoint.id not in known:
-                status = _first_status(endpoint, event["event_type"], dropped=False)
-                known[endpoint.id] = Delivery(event["id"], endpoint.id, status)
+                known[endpoint.id] = Delivery(event.id, endpoint.id, _first_status(endpoint, event, dropped=False))
             return known[endpoint.id]
 
     # ---- commands ----------------------------------------------------------------------------------------------------
@@ -367,8 +359,7 @@ class Deliveries:
         while new := self._take_new(_AT_ONCE):
             for at, errand in new:
                 self._put(at, errand)
-        if event_id not in self._places:
-            raise Refused(f"{event_id} not found", code="resource_not_found", status=404)
+        self._site.event_record(event_id)  # refuses an id that is no event's
 
     def _pull(self, event_id: str) -> _Errand | None:
         """Take the first go of an event out of the queue, where it is still to come."""
@@ -420,15 +411,15 @@ class _Shared:
 
 
 @cache
-def _webhooks(statuses: tuple[tuple[str, str], ...]) -> list[Body]:
-    """The `webhooks` of an event. Of hundreds of thousands of events most say the same, and hold the same list."""
-    return [{"id": id, "webhook_status": status, "object": "webhook"} for id, status in statuses]
+def _canonical(statuses: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """The same tuple for the same statuses: of hundreds of thousands of events most stand alike."""
+    return statuses
 
 
-def _first_status(endpoint: Endpoint, event_type: str, dropped: bool) -> str:
+def _first_status(endpoint: Endpoint, event: EventRecord, dropped: bool) -> str:
     if not endpoint.enabled:
         return "disabled"
-    if not endpoint.wants(event_type):
+    if event.silent or not endpoint.wants(event.event_type):
         return "skipped"
     return "succeeded" if dropped else "scheduled"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from .agenda import Due
 from .invoices import GIVEN_UP_AFTER, PENDING_FOR
 from .state import Action, Body, Key
 from .subscriptions import LIVE, Subscriptions
@@ -13,15 +14,15 @@ from .terms import instant_of, seconds
 
 # A card is said to be expiring this long before its last day is over.
 _CARD_WARNING = timedelta(days=30)
-_Due = tuple[int, int, str, Callable[[str], None]]
+_Deed = tuple[Due, Callable[[str], None]]
 
 
 class Site(Subscriptions):
     """One Chargebee site in one process. The same seed and the same calls give the same bytes.
 
     Actions return the object they made or changed, as a snapshot: it is not to be edited, and does not follow later
-    changes (`current` does). `events` holds every event body so far, oldest first, those of one action in any order.
-    What the site refuses raises Refused and leaves no trace.
+    changes (`current` does). `events` holds every event body so far, oldest first, those of one action in any order;
+    `event_records` says what each is without making its body. What the site refuses raises Refused and leaves no trace.
     """
 
     def advance(self, **step: float) -> None:
@@ -37,55 +38,77 @@ class Site(Subscriptions):
             instant = instant.astimezone(UTC)
             if instant < self.now:
                 raise ValueError(f"the site is at {self.now}: its clock does not go back to {instant}")
-            while (due := self._next_due()) and instant_of(due[0]) <= instant:
-                self.now = max(self.now, instant_of(due[0]))
-                due[3](due[2])
+            while (due_at := self.next_due_at) and due_at <= instant:
+                self.step_to_next_due()
             self.now = instant
 
     @property
     def next_due_at(self) -> datetime | None:
-        """When the next thing happens by itself; it may have been due before now."""
+        """When the next thing happens that the site does by itself; None where nothing is due, ever."""
         with self.lock:
-            due = self._next_due()
-            return instant_of(due[0]) if due else None
+            first = self._agenda.first()
+        return max(self.now, instant_of(first[0].at)) if first else None
 
-    def _next_due(self) -> _Due | None:
-        """The first thing that will happen by itself. At one instant: endings, renewals, resumptions, money, cards."""
-        due = [*self._due_subscriptions(), *self._due_invoices(), *self._due_cards()]
-        return min(due, key=lambda thing: thing[:3], default=None)
+    def step_to_next_due(self) -> None:
+        """Move the clock to the next thing that is due, and have that one thing happen.
 
-    def _due_subscriptions(self) -> Iterator[_Due]:
-        for body in self.all("subscription"):
-            status, id = body["status"], body["id"]
-            if status in LIVE and "cancelled_at" in body:
-                yield body["cancelled_at"], 0, id, self._carry_out_cancellation
-            elif status == "future":
-                yield body["start_date"], 1, id, self._begin
-            elif status == "in_trial":
-                yield body["trial_end"], 1, id, self._end_trial
-            elif status == "active":
-                yield body["current_term_end"], 1, id, self._renew
-            elif status == "paused" and "resume_date" in body:
-                yield body["resume_date"], 2, id, self._resume_by_itself
+        Where more is due at that instant, `next_due_at` is the site's now afterwards.
+        """
+        with self.lock:
+            if first := self._agenda.first():
+                due, (kind, id) = first
+                self.now = max(self.now, instant_of(due.at))
+                deed = self._due(self.current(kind, id))
+                assert deed  # noqa: S101 (what is on the agenda is there because of the object's newest version)
+                deed[1](id)
 
-    def _due_invoices(self) -> Iterator[_Due]:
-        for body in self.all("invoice"):
-            if body["status"] == "pending":
-                yield body["generated_at"] + int(PENDING_FOR.total_seconds()), 3, body["id"], self._close_by_itself
-            elif body["status"] == "posted":
-                yield body["due_date"], 3, body["id"], self._fall_due
-            elif "next_retry_at" in body:
-                yield body["next_retry_at"], 3, body["id"], self._retry_card
-            elif body["status"] == "payment_due":
-                yield body["due_date"] + int(GIVEN_UP_AFTER.total_seconds()), 3, body["id"], self._give_up
+    def _plan(self, body: Body) -> None:
+        deed = None if body["deleted"] else self._due(body)
+        self._agenda.plan((body["object"], body["id"]), deed and deed[0])
 
-    def _due_cards(self) -> Iterator[_Due]:
-        for body in self.all("payment_source"):
-            expires = self._card_expires_at(body)
-            if body["status"] == "valid":
-                yield expires - int(_CARD_WARNING.total_seconds()), 4, body["id"], self._card_is_expiring
-            elif body["status"] == "expiring":
-                yield expires, 4, body["id"], self._card_has_expired
+    def _due(self, body: Body) -> _Deed | None:
+        """What will happen to an object by itself. At one instant: endings, renewals, resumptions, money, cards."""
+        match body["object"]:
+            case "subscription":
+                return self._due_subscription(body)
+            case "invoice":
+                return self._due_invoice(body)
+            case "payment_source":
+                return self._due_card(body)
+        return None
+
+    def _due_subscription(self, body: Body) -> _Deed | None:
+        status = body["status"]
+        if status in LIVE and "cancelled_at" in body:
+            return Due(body["cancelled_at"], 0), self._carry_out_cancellation
+        if status == "future":
+            return Due(body["start_date"], 1), self._begin
+        if status == "in_trial":
+            return Due(body["trial_end"], 1), self._end_trial
+        if status == "active":
+            return Due(body["current_term_end"], 1), self._renew
+        if status == "paused" and "resume_date" in body:
+            return Due(body["resume_date"], 2), self._resume_by_itself
+        return None
+
+    def _due_invoice(self, body: Body) -> _Deed | None:
+        if body["status"] == "pending":
+            return Due(body["generated_at"] + int(PENDING_FOR.total_seconds()), 3), self._close_by_itself
+        if body["status"] == "posted":
+            return Due(body["due_date"], 3), self._fall_due
+        if "next_retry_at" in body:
+            return Due(body["next_retry_at"], 3), self._retry_card
+        if body["status"] == "payment_due":
+            return Due(body["due_date"] + int(GIVEN_UP_AFTER.total_seconds()), 3), self._give_up
+        return None
+
+    def _due_card(self, body: Body) -> _Deed | None:
+        expires = self._card_expires_at(body)
+        if body["status"] == "valid":
+            return Due(expires - int(_CARD_WARNING.total_seconds()), 4), self._card_is_expiring
+        if body["status"] == "expiring":
+            return Due(expires, 4), self._card_has_expired
+        return None
 
     def _card_is_expiring(self, card_id: str) -> None:
         self._age_card(card_id, "expiring")
@@ -101,7 +124,7 @@ class Site(Subscriptions):
 
     def made_by(self, action: Action) -> list[Key]:
         """The objects that an action which is not over has made so far, in order."""
-        return [(kind, id) for kind, id in action.drafts if id not in self.objects[kind]]
+        return [(kind, id) for kind, id in action.drafts if (kind, id) not in self.versions]
 
     def set_custom_fields(self, kind: str, id: str, fields: Mapping[str, str | None]) -> Body:
         """Set fields that the merchant has made up, `cf_` before their names; None takes one away."""
@@ -109,10 +132,6 @@ class Site(Subscriptions):
             draft = self._edit(kind, id)
             draft.update(fields)
             return draft
-
-    def find(self, kind: str, **fields: object) -> list[Body]:
-        """Objects of a kind (not deleted) whose fields have these values, in the order they were made."""
-        return [body for body in self.all(kind) if all(body.get(field) == value for field, value in fields.items())]
 
     def events_since(self, place: int) -> list[Body]:
         """The events after the first `place` ones: what is still to be sent."""

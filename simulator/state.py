@@ -1,34 +1,35 @@
 """The objects of the site, their versions, and the events that tell of every change.
 
-An action edits drafts; when it ends, each changed draft becomes the newest snapshot of its object and the events are
-written. Snapshots are never edited again, so an event may hold them as they are. A refused action leaves no trace.
+An action edits drafts; when it ends, each changed draft becomes the newest version of its object and the events are
+written. Versions never change again, so an event only refers to them. A refused action leaves no trace.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 import random
 import string
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from .agenda import Agenda
+from .events import LISTED, EventRecord, Events
+from .indexes import Indexes, matches
 from .terms import milliseconds, seconds
-
-Body = dict[str, Any]
-Key = tuple[str, str]
+from .versions import Body as Body
+from .versions import Key as Key
+from .versions import Versions
 
 KINDS = (
     "item", "item_price", "customer", "payment_source", "subscription", "unbilled_charge", "invoice", "transaction",
     "credit_note", "promotional_credit", "comment",
 )  # fmt: skip
 _ALPHABET = string.digits + string.ascii_letters
-# Kinds whose objects an event lists under a plural name; those of one action are told of together.
-_LISTED = {"unbilled_charge": "unbilled_charges"}
 # The events that tell of an object made, changed or deleted when the action has named none. Of comments none tells.
 _PLAIN_EVENTS = {
     "item": ("item_created", "item_updated", "item_deleted"),
@@ -88,9 +89,61 @@ class Action:
     def __init__(self, source: str) -> None:
         self.source = source
         self.drafts: dict[Key, Body] = {}
+        self.read: dict[Key, Body] = {}  # newest versions that were looked at and not edited
         self.told: dict[tuple[str, Key], list[Key]] = {}
         self.announced = False  # an event is to go out although nothing may have changed
         self.quiet = False  # nothing is told of what this changes
+
+
+_NOTHING = object()
+# How the deliveries of an event stand before anybody has looked at it.
+_SCHEDULED = (("whv2_quittance", "scheduled"),)
+_SILENT = (("whv2_quittance", "skipped"),)
+
+
+class Silence(NamedTuple):
+    """What a call to the API asked not to hear of: webhooks of what it does, or that any event be made at all."""
+
+    webhooks: bool = False
+    events: bool = False
+
+
+class Aside(MutableMapping[tuple[str, str], Any]):
+    """What the site knows of an object and no snapshot shows: (what, id) -> value.
+
+    Values are replaced, never edited: a refused action takes back what it put here.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str], Any] = {}
+        self._undo: dict[tuple[str, str], Any] = {}
+
+    def begin(self) -> None:
+        """From here on changes can be taken back."""
+        self._undo = {}
+
+    def take_back(self) -> None:
+        for key, value in self._undo.items():
+            self._values.pop(key, None)
+            if value is not _NOTHING:
+                self._values[key] = value
+
+    def __getitem__(self, key: tuple[str, str]) -> Any:
+        return self._values[key]
+
+    def __setitem__(self, key: tuple[str, str], value: Any) -> None:
+        self._undo.setdefault(key, self._values.get(key, _NOTHING))
+        self._values[key] = value
+
+    def __delitem__(self, key: tuple[str, str]) -> None:
+        self._undo.setdefault(key, self._values[key])
+        del self._values[key]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 class State:
@@ -111,15 +164,16 @@ class State:
         self.zone = ZoneInfo(timezone)
         self.stale = stale
         self.lock = threading.RLock()
-        self.objects: dict[str, dict[str, Body]] = {kind: {} for kind in KINDS}
-        self.versions: dict[Key, list[Body]] = {}
-        self.events: list[Body] = []
+        self.versions = Versions()
+        self.events = Events(self.versions)
         self.invoice_prefix = "F-"
         self.next_invoice_number = 10391
         self.credit_note_prefix = "NC-"
         self.next_credit_note_number = 1001
-        # What the site knows of an object and no snapshot shows: (what, id) -> value.
-        self._aside: dict[tuple[str, str], Any] = {}
+        self._aside = Aside()
+        self._indexes = Indexes()
+        self._agenda = Agenda()
+        self._silence = Silence()
         self._last_version = 0
         self._open: Action | None = None
         self._ids = random.Random(f"{seed} ids")
@@ -129,18 +183,85 @@ class State:
 
     def current(self, kind: str, id: str) -> Body:
         """The newest snapshot of an object (the draft, inside an action). Not to be edited."""
-        if self._open and (kind, id) in self._open.drafts:
-            return self._open.drafts[kind, id]
-        if id not in self.objects[kind]:
+        key = kind, id
+        if self._open and (body := self._open.drafts.get(key) or self._open.read.get(key)):
+            return body
+        if key not in self.versions:
             raise Refused(f"{id} not found", code="resource_not_found", status=404)
-        return self.objects[kind][id]
-
-    def all(self, kind: str) -> list[Body]:
-        """Every object of a kind that is not deleted, in the order they were made."""
-        bodies = self.objects[kind]
+        body = self.versions.newest(key)
         if self._open:
-            bodies = bodies | {id: draft for (found, id), draft in self._open.drafts.items() if found == kind}
-        return [body for body in bodies.values() if not body["deleted"]]
+            self._open.read[key] = body
+        return body
+
+    def ids(self, kind: str) -> list[str]:
+        """The id of every object of a kind, deleted ones too, in the order they were made."""
+        ids = list(self.versions.ids(kind))
+        if self._open:
+            ids += [id for found, id in self._open.drafts if found == kind and (found, id) not in self.versions]
+        return ids
+
+    def all(self, kind: str, *, include_deleted: bool = False) -> list[Body]:
+        """Every object of a kind, in the order they were made."""
+        bodies = [self.current(kind, id) for id in self.ids(kind)]
+        return bodies if include_deleted else [body for body in bodies if not body["deleted"]]
+
+    def find(self, kind: str, **fields: object) -> list[Body]:
+        """Objects of a kind (not deleted) whose fields have these values, in the order they were made.
+
+        What INDEXED names is looked up, and may be asked for like a field: `find("transaction", unused_of="marie")`.
+        """
+        bodies = [self.current(kind, id) for id in self._ids_among(kind, fields)]
+        return [body for body in bodies if not body["deleted"] and matches(kind, body, fields)]
+
+    def _ids_among(self, kind: str, fields: dict[str, object]) -> list[str]:
+        """The ids of some objects of a kind, all with these fields among them, in the order they were made."""
+        found = self._indexes.ids(kind, fields)
+        if found is None:
+            return self.ids(kind)
+        numbers, drafts = self.versions.ids(kind), []
+        if self._open:
+            drafts = [id for drafted, id in self._open.drafts if drafted == kind]
+        old = {*found, *(id for id in drafts if id in numbers)}
+        return [*sorted(old, key=lambda id: numbers[id][0]), *(id for id in drafts if id not in numbers)]
+
+    def version_count(self, kind: str, id: str) -> int:
+        """How many versions an object has had so far; 0 where there is no such object."""
+        return len(self.versions.ids(kind).get(id, ()))
+
+    def event(self, id: str) -> Body:
+        """The body of one event."""
+        return self.events.body(self.event_record(id))
+
+    def event_record(self, id: str) -> EventRecord:
+        """What is known of an event without making its body."""
+        record = self.events.record(id)
+        if record is None:
+            raise Refused(f"{id} not found", code="resource_not_found", status=404)
+        return record
+
+    @property
+    def event_records(self) -> Sequence[EventRecord]:
+        """The records of all events, in the order of `events`."""
+        return self.events.records
+
+    def set_webhooks(self, event_id: str, webhooks: tuple[tuple[str, str], ...]) -> None:
+        """Have an event say how its deliveries stand, by the id of each endpoint; nothing else of it changes."""
+        with self.lock:
+            self.event_record(event_id).webhooks = webhooks
+
+    @contextmanager
+    def silenced(self, *, webhooks: bool = True, events: bool = False) -> Iterator[None]:
+        """Inside, no webhook is sent for what is done; with `events` no event is made of it at all.
+
+        The latter is the harder reading of what Chargebee does when a call disables its event actions. What the clock
+        does by itself is never silent.
+        """
+        with self.lock:
+            before, self._silence = self._silence, Silence(webhooks, events)
+            try:
+                yield
+            finally:
+                self._silence = before
 
     @contextmanager
     def _action(self, source: str = "api") -> Iterator[Action]:
@@ -151,13 +272,13 @@ class State:
                 return
             self._open = action = Action(source)
             numbers = self.next_invoice_number, self.next_credit_note_number
-            aside = dict(self._aside)
+            self._aside.begin()
             try:
                 yield action
                 self._commit(action)
             except BaseException:
                 self.next_invoice_number, self.next_credit_note_number = numbers
-                self._aside = aside
+                self._aside.take_back()
                 raise
             finally:
                 self._open = None
@@ -169,7 +290,7 @@ class State:
 
     def _make(self, kind: str, id: str, body: Body) -> Body:
         """A new object, as a draft."""
-        if id in self.objects[kind] or (kind, id) in self._acting().drafts:
+        if (kind, id) in self.versions or (kind, id) in self._acting().drafts:
             raise Refused(f"the {kind} id {id} is taken", code="duplicate_entry", status=400)
         draft = {"id": id, **body, "deleted": False, "object": kind}
         self._acting().drafts[kind, id] = draft
@@ -182,7 +303,7 @@ class State:
             body = self.current(kind, id)
             if body["deleted"]:
                 raise Refused(f"{id} not found", code="resource_not_found", status=404)
-            action.drafts[kind, id] = copy.deepcopy(body)
+            action.drafts[kind, id] = self.versions.newest((kind, id))
         return action.drafts[kind, id]
 
     def _tell(self, event_type: str, about: Body, *beside: Body) -> None:
@@ -198,28 +319,38 @@ class State:
         return prefix + "".join(self._ids.choices(_ALPHABET, k=16))
 
     def _commit(self, action: Action) -> None:
-        changed = [key for key, draft in action.drafts.items() if self._differs(key, draft)]
-        for key in changed:
-            self._stamp(key, action.drafts[key])
-        if action.quiet or not (changed or action.announced):
+        changed = self._changed(action)
+        packed = {key: self._stamped(key, action.drafts[key]) for key in changed}
+        for key, before in changed.items():
+            self.versions.add(key, packed[key])
+            self._indexes.follow(*key, before, action.drafts[key])
+            self._plan(action.drafts[key])
+        silence = Silence() if action.source == "scheduled_job" else self._silence
+        if action.quiet or silence.events or not (changed or action.announced):
             return  # nothing happened, and of nothing no event tells
         subjects = {key for _, key in action.told}
-        subjects |= {key for beside in action.told.values() for key in beside if key[0] in _LISTED}
+        subjects |= {key for beside in action.told.values() for key in beside if key[0] in LISTED}
         for key in changed:
             if key not in subjects and key[0] in _PLAIN_EVENTS:
-                action.told[self._plain_event(key), key] = self._company(key)
+                action.told[self._plain_event(key, action.drafts[key])] = self._company(action.drafts[key])
         told = list(action.told.items())
         self._order.shuffle(told)  # Chargebee promises no order among the events of one action
         for (event_type, subject), beside in told:
-            self.events.append(self._event(action.source, event_type, subject, beside))
+            self.events.add(self._record(action.source, event_type, subject, beside, silent=silence.webhooks))
 
-    def _differs(self, key: Key, draft: Body) -> bool:
-        for field in [field for field, value in draft.items() if value is None]:
-            del draft[field]  # what is absent is missing on the wire, never null
-        return draft != self.objects[key[0]].get(key[1])
+    def _changed(self, action: Action) -> dict[Key, Body | None]:
+        """The drafts that differ from the newest versions of their objects, and those versions."""
+        changed: dict[Key, Body | None] = {}
+        for key, draft in action.drafts.items():
+            for field in [field for field, value in draft.items() if value is None]:
+                del draft[field]  # what is absent is missing on the wire, never null
+            before = self.versions.newest(key) if key in self.versions else None
+            if draft != before:
+                changed[key] = before
+        return changed
 
-    def _stamp(self, key: Key, draft: Body) -> None:
-        """Make a draft the newest snapshot. Versions rise over the whole site, so no two changes ever tie.
+    def _stamped(self, key: Key, draft: Body) -> bytes:
+        """A draft as the newest version, packed. Versions rise over the whole site, so no two changes ever tie.
 
         They are milliseconds with some noise, as the work of a real site takes some: never whole seconds.
         """
@@ -228,61 +359,52 @@ class State:
         self._last_version = version + (version % 1000 == 0)
         draft["resource_version"] = self._last_version
         draft["updated_at"] = self._last_version // 1000
-        self.objects[key[0]][key[1]] = draft
-        self.versions.setdefault(key, []).append(draft)
+        return self.versions.pack(key[0], draft)
 
-    def _plain_event(self, key: Key) -> str:
+    def _plan(self, body: Body) -> None:
+        """Take note of what the clock will do to an object by itself: the site's to say."""
+
+    def _plain_event(self, key: Key, draft: Body) -> tuple[str, Key]:
         made, changed, deleted = _PLAIN_EVENTS[key[0]]
-        if self.objects[key[0]][key[1]]["deleted"]:
-            return deleted
-        return made if len(self.versions[key]) == 1 else changed
+        if draft["deleted"]:
+            return deleted, key
+        return made if self.version_count(*key) == 1 else changed, key
 
-    def _company(self, key: Key) -> list[Key]:
+    def _company(self, draft: Body) -> list[Key]:
         """What an event about this object carries besides it, where the action did not say."""
-        if key[0] in ("subscription", "payment_source", "promotional_credit"):
-            return [("customer", self.objects[key[0]][key[1]]["customer_id"])]
+        if draft["object"] in ("subscription", "payment_source", "promotional_credit"):
+            return [("customer", draft["customer_id"])]
         return []
 
-    def _event(self, source: str, event_type: str, subject: Key, beside: list[Key]) -> Body:
-        content: Body = {} if subject[0] in _LISTED else {subject[0]: self.objects[subject[0]][subject[1]]}
-        for key in beside if content else [subject, *beside]:
-            if key[0] in _LISTED:
-                content.setdefault(_LISTED[key[0]], []).append(self.objects[key[0]][key[1]])
-            elif key[0] == "credit_note" and subject[0] == "subscription":
-                content.setdefault("credit_notes", []).append(self._as_carried(key))
-            else:
-                content[key[0]] = self._as_carried(key)
-        event = {
-            "id": self._new_id("ev_"),
-            "occurred_at": seconds(self.now),
-            "source": source,
-            "user": None if source == "scheduled_job" else "finance@boreal.example",
-            "object": "event",
-            "api_version": "v2",
-            "content": content,
-            "event_type": event_type,
-            "webhook_status": "not_configured",
-            "webhooks": [{"id": "whv2_quittance", "webhook_status": "scheduled", "object": "webhook"}],
-        }
-        return {field: value for field, value in event.items() if value is not None}
+    def _record(self, source: str, event_type: str, subject: Key, beside: list[Key], *, silent: bool) -> EventRecord:
+        newest = self.current(*subject)
+        customer_id = subject[1] if subject[0] == "customer" else newest.get("customer_id")
+        return EventRecord(
+            id=self._new_id("ev_"),
+            occurred_at=seconds(self.now),
+            event_type=event_type,
+            source=source,
+            kind=subject[0],
+            subject_id=subject[1],
+            customer_id=customer_id and sys.intern(customer_id),
+            carried=(self.versions.numbers(subject)[-1], *map(self._carried, beside)),
+            webhooks=_SILENT if silent else _SCHEDULED,
+            silent=silent,
+        )
 
-    def set_webhooks(self, place: int, webhooks: list[Body]) -> None:
-        """Have an event (by its place among all events) say how its deliveries stand; nothing else of it changes."""
-        with self.lock:
-            self.events[place]["webhooks"] = webhooks
-
-    def _as_carried(self, key: Key) -> Body:
-        """The snapshot that an event about something else holds: the newest, or up to three versions older."""
-        snapshots = self.versions[key]
-        behind = self._age.randint(0, 3) if self.stale else 0
-        return snapshots[max(0, len(snapshots) - 1 - behind)]
+    def _carried(self, key: Key) -> int:
+        """The version that an event about something else holds: the newest, or up to three versions older."""
+        numbers = self.versions.numbers(key)
+        behind = self._age.randint(0, 3) if self.stale and key[0] not in LISTED else 0
+        return numbers[max(0, len(numbers) - 1 - behind)]
 
     def _timestamp(self, after: timedelta = timedelta(0)) -> int:
         return seconds(self.now + after)
 
     def dump(self) -> bytes:
         """Everything the site holds and has said, as bytes: two equal histories give equal bytes."""
-        everything = {"now": self.now.isoformat(), "objects": self.objects, "events": self.events}
+        objects = {kind: {id: self.versions.newest((kind, id)) for id in self.versions.ids(kind)} for kind in KINDS}
+        everything = {"now": self.now.isoformat(), "objects": objects, "events": list(self.events)}
         return json.dumps(everything, ensure_ascii=False, sort_keys=True).encode()
 
 

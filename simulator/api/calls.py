@@ -16,7 +16,7 @@ from typing import Any
 from flask import Response, request
 
 from ..site import Site
-from ..state import Body, Declined, Refused
+from ..state import KINDS, Body, Declined, Refused
 from . import lists, params
 from .errors import answer, not_found, refusal
 from .faults import Faults
@@ -99,7 +99,7 @@ def listing(
         query = lists.query(wire, filters, sortable=sortable, zone=site.zone, deletable=deletable)
         rows = [
             (place, body)
-            for place, body in enumerate(site.objects[kind].values())
+            for place, body in enumerate(site.all(kind, include_deleted=True))
             if (query.include_deleted or not body["deleted"]) and query.wants(body, value)
         ]
         return lists.page(query, rows, lambda body: complete(site, show(site, body) if show else {kind: body}))
@@ -127,7 +127,7 @@ def complete(site: Site, members: Answer, made: Sequence[tuple[str, str]] = ()) 
             if bodies:
                 found[name] = bodies if name != kind else bodies[-1]
         else:
-            found[name] = site.current(kind, body["id"]) if kind in site.objects else body
+            found[name] = site.current(kind, body["id"]) if kind in KINDS else body
     return found
 
 
@@ -192,8 +192,7 @@ class Desk:
             with ExitStack() as held:
                 held.enter_context(self.customers.writing(self._customer_of(call, id, given)))
                 held.enter_context(self.site.lock)
-                if _is_silenced():
-                    held.enter_context(self.site.silenced())  # type: ignore[attr-defined]
+                held.enter_context(self.site.silenced(**_silence()))
                 return answer(self._act(call, id, given))
         except Refused as reason:
             return refusal(reason)
@@ -240,8 +239,10 @@ def _form() -> list[tuple[str, str]]:
     return [*request.args.items(multi=True), *request.form.items(multi=True)]
 
 
-def _is_silenced() -> bool:
+def _silence() -> dict[str, bool]:
+    """What the caller does not want to hear of. Mails are not sent by this site in any case."""
     for header in _SILENCERS:
         if (given := request.headers.get(header)) not in (None, _SILENT):
             raise Refused(f"{header} may be {_SILENT}, not {given}", code="invalid_request", status=400)
-    return any(header in request.headers for header in _SILENCERS)
+    webhooks, _, events = (header in request.headers for header in _SILENCERS)
+    return {"webhooks": webhooks, "events": events}

@@ -8,7 +8,6 @@ from ..site import Site
 from ..state import Body
 from . import lists
 from .calls import CALLS, Answer, Call, get
-from .errors import not_found
 from .lists import one_of, times, words
 
 _SOURCES = (
@@ -24,25 +23,22 @@ _FILTERS = {
 
 @get("/events/<id>")
 def retrieve(site: Site, id: str, given: Body) -> Answer:
-    for event in site.events:
-        if event["id"] == id:
-            return {"event": event}
-    raise not_found(id)
+    return {"event": site.event(id)}
 
 
 def list_events(site: Site, _: str, wire: Any) -> Body:
     """The event list. Events stand in the order they happened, so that a page costs no more than what it looks at."""
     query = lists.query(wire, _FILTERS, sortable=("occurred_at",), zone=site.zone, deletable=False)
     found = []
-    places = range(len(site.events))
+    records = site.event_records
+    places = range(len(records))
     for place in reversed(places) if query.newest_first else places:
-        event = site.events[place]
-        row = event["occurred_at"], place
-        if query.is_beyond(row) and query.wants(event):
-            found.append((row, event))
+        row = records[place].occurred_at, place
+        if query.is_beyond(row) and query.wants({name: getattr(records[place], name) for name in _FILTERS}):
+            found.append((row, records[place]))
             if len(found) > query.limit:
                 break
-    return lists.cut(query, found, lambda event: {"event": event})
+    return lists.cut(query, found, lambda record: {"event": site.events.body(record)})
 
 
 CALLS.append(Call("GET", "/events", list_events, {}, _FILTERS))

@@ -97,3 +97,18 @@ def test_what_a_refused_action_had_planned_for_later_does_not_come(site: Site) -
         site.reactivate("boreal")
     site.advance(days=31)
     assert site.current("subscription", "boreal")["subscription_items"][0]["quantity"] == 2
+
+
+def test_the_clock_says_what_comes_next_and_can_go_there_step_by_step(site: Site) -> None:
+    assert Site().next_due_at is None
+    site.change_customer("marie", auto_collection="off", net_term_days=10)
+    site.subscribe("marie", MONTHLY.id, id="boreal")
+    site.subscribe("marie", MONTHLY.id, id="second")
+    instants = []
+    while (due_at := site.next_due_at) and due_at < datetime(2021, 2, 5, tzinfo=UTC):
+        site.step_to_next_due()
+        assert site.now == due_at
+        instants.append(due_at)
+    assert instants == [datetime(2021, 1, 14, 15, 0, tzinfo=UTC)] * 2 + [datetime(2021, 2, 4, 15, 0, tzinfo=UTC)] * 2
+    renewed = [event for event in site.events if event["event_type"] == "subscription_renewed"]
+    assert [event["content"]["subscription"]["id"] for event in renewed] == ["boreal", "second"]

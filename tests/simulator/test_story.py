@@ -84,7 +84,8 @@ def test_the_cancellation_is_scheduled_removed_scheduled_and_carried_out_on_the_
 
 def test_the_bounced_cheque_is_deleted_and_nothing_of_it_is_left() -> None:
     site = played_until("bounce")
-    cheque = next(body for body in site.objects["transaction"].values() if body["payment_method"] == "check")
+    transactions = site.all("transaction", include_deleted=True)
+    cheque = next(body for body in transactions if body["payment_method"] == "check")
     assert cheque["deleted"] and cheque["linked_invoices"] == []
     assert site.current("invoice", "F-10431")["linked_payments"] == []
 
