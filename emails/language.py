@@ -39,6 +39,11 @@ def locale_of(
     return "en_CA"
 
 
+def other_than(locale: str) -> Locale:
+    """The other of the two languages that we write."""
+    return "en_CA" if locale == "fr_CA" else "fr_CA"
+
+
 def _written(tag: str | None) -> Locale | None:
     """The locale we write for a language tag (`fr`, `fr-FR`, `en_US`), if any."""
     language = _plain(tag).replace("_", "-").split("-")[0]

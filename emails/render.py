@@ -17,13 +17,14 @@ from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, select_autoescape
 from markupsafe import Markup
 
-from billing.merchant import Merchant, Remittance
+from billing.merchant import COLOUR, COLOUR_DARK, Merchant, Remittance
 from billing.money import Money
 
 from . import format
 from .contexts import Line, OfflineMethod
 from .kinds import Context, Kind
 from .language import LOCALES
+from .links import NO_LINKS, Links
 
 HERE = Path(__file__).parent
 MOST_LINES = 40  # more would take the HTML past the size at which mail readers cut it
@@ -48,11 +49,13 @@ def render(
     *,
     merchant: Merchant,
     remittance: Remittance | None = None,
+    links: Links = NO_LINKS,
     template_dir: str | Path | None = None,
 ) -> Rendered:
     """Write an e-mail of that kind in `fr_CA` or `en_CA`.
 
-    `remittance` says where cheques and wires go; None leaves the box out. Templates in `template_dir` go before ours.
+    `remittance` says where cheques and wires go; None leaves the box out. Templates see `links` as well, of which each
+    may be None. Templates in `template_dir` go before ours.
 
     Raises:
         TypeError, ValueError: the context is of another kind, or the locale is not one we write.
@@ -66,6 +69,8 @@ def render(
         "merchant": _printable_merchant(merchant),
         "remittance": _printable_remittance(remittance) if remittance else None,
         "kind": kind,
+        "links": links,
+        "css": _in_colours_of(merchant),
     }
     subject = " ".join(words.get_template(f"{kind.name}/subject.txt").render(values).split(" ")).strip()
     values["subject"] = subject
@@ -117,12 +122,19 @@ def _environment(locale: str, template_dir: str | None) -> Environment:
     made.globals |= {
         "locale": locale,
         "lang": locale.replace("_", "-"),
-        "css": Markup((HERE / "email.css").read_text("utf-8")),  # noqa: S704 (our own file)
         "ways_to_pay": ways_to_pay,
         "lines_shown": lines_shown,
         "sum_of": _sum_of,
     }
     return made
+
+
+@lru_cache(maxsize=8)
+def _in_colours_of(merchant: Merchant) -> Markup:
+    """The style sheet, with the brand's colours in the place of those that it is written with."""
+    css = (HERE / "email.css").read_text("utf-8")
+    css = css.replace(COLOUR, merchant.colour).replace(COLOUR_DARK, merchant.colour_dark)
+    return Markup(css)  # noqa: S704 (our own file, and colours that settings have checked)
 
 
 class _Templates(FileSystemLoader):

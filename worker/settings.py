@@ -23,7 +23,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from billing.merchant import Merchant, Remittance
+from billing.colours import READABLE, contrast, is_colour, nearest_readable
+from billing.merchant import COLOUR, PAPER, PAPER_DARK, Merchant, Remittance
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -333,7 +334,7 @@ class Settings(BaseSettings):
         given, texts = _gathered(environ, _known_names(), problems)
         problems += _strangers(given)
         production = texts.get("QUITTANCE_ENV") == "production"
-        problems += _disagreements(texts, production)
+        problems += _disagreements(texts, production) + _brand_problems(texts)
         try:
             settings = cls(**_values(texts, production))
         except ValidationError as invalid:
@@ -397,7 +398,7 @@ def table() -> tuple[Setting, ...]:
         more = _more(field)
         if dataclasses.is_dataclass(field.annotation):
             lines += [
-                Setting(f"{name}_{part.name}".upper(), part.metadata["meaning"], "", False, False)
+                Setting(f"{name}_{part.name}".upper(), part.metadata["meaning"], _shown(part.default), False, False)
                 for part in dataclasses.fields(field.annotation)
             ]
             continue
@@ -506,9 +507,7 @@ def _values(texts: dict[str, str], production: bool) -> dict[str, Any]:
         values["mail_url"] = (Path.cwd() / ".dev" / "mail").as_uri()
     if "mail_domain" not in values and "@" in values.get("mail_from", ""):
         values["mail_domain"] = values["mail_from"].rpartition("@")[2]
-    merchant: dict[str, Any] = _parts(texts, "MERCHANT_", Merchant)
-    merchant.setdefault("product", merchant.get("name", ""))
-    values["merchant"] = Merchant(**merchant | {"tax_numbers": _words(merchant.get("tax_numbers", ""))})
+    values["merchant"] = _merchant(texts)
     values["remittance"] = Remittance(**_parts(texts, "REMITTANCE_", Remittance))
     return values
 
@@ -516,6 +515,60 @@ def _values(texts: dict[str, str], production: bool) -> dict[str, Any]:
 def _parts(texts: dict[str, str], prefix: str, kind: type[Merchant | Remittance]) -> dict[str, str]:
     named = {part.name: prefix + part.name.upper() for part in dataclasses.fields(kind)}
     return {part: _lines(texts[name]) for part, name in named.items() if name in texts}
+
+
+def _merchant(texts: dict[str, str]) -> Merchant:
+    """Who sells, as far as it can be read; what is wrong with it, `_brand_problems` tells."""
+    given: dict[str, Any] = _parts(texts, "MERCHANT_", Merchant)
+    given.setdefault("product", given.get("name", ""))
+    given["tax_numbers"] = _words(given.get("tax_numbers", ""))
+    for side in ("logo_width", "logo_height"):
+        given[side] = int(given[side]) if given.get(side, "").isdecimal() else None
+    if "colour" in given and "colour_dark" not in given and is_colour(given["colour"]):
+        given["colour_dark"] = nearest_readable(given["colour"], PAPER_DARK)
+    return Merchant(**given)
+
+
+def _brand_problems(texts: dict[str, str]) -> list[str]:
+    """What would make mails and pages hard to read, or show a broken image."""
+    problems = []
+    for name, ground, where in (
+        ("MERCHANT_COLOUR", PAPER, "light paper"),
+        ("MERCHANT_COLOUR_DARK", PAPER_DARK, "dark paper"),
+    ):
+        colour = texts.get(name)
+        if colour is not None and not is_colour(colour):
+            problems.append(f"{name} is not a colour: write # and six digits in lower case, such as {COLOUR}")
+        elif colour is not None and (ratio := contrast(colour, ground)) < READABLE:
+            problems.append(
+                f"{name} has a contrast of {ratio:.2f} to 1 on {where} ({ground}), where text needs {READABLE}: "
+                f"use {nearest_readable(colour, ground)}, the nearest that has it"
+            )
+    return problems + _logo_problems(texts)
+
+
+def _logo_problems(texts: dict[str, str]) -> list[str]:
+    url, problems = texts.get("MERCHANT_LOGO_URL"), []
+    if url is None:
+        if any(name.startswith("MERCHANT_LOGO_") for name in texts):
+            problems.append("MERCHANT_LOGO_URL is missing while others of the logo are set: set it, or remove those")
+        return problems
+    if not _is_https(url):
+        problems.append("MERCHANT_LOGO_URL is not https://host/..: mail readers show no other image")
+    for name, most in (("MERCHANT_LOGO_WIDTH", 560), ("MERCHANT_LOGO_HEIGHT", 200)):
+        try:
+            _whole_number(1, most)(texts.get(name, ""))
+        except ValueError as wrong:
+            problems.append(f"{name} {wrong}: the pixels that the logo takes")
+    return problems
+
+
+def _is_https(url: str) -> bool:
+    try:
+        _url("https")(url)
+    except ValueError:
+        return False
+    return url.isascii() and url.isprintable() and not set(url) & set(" \"'<>\\")
 
 
 def _disagreements(texts: dict[str, str], production: bool) -> list[str]:

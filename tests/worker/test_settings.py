@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from billing.colours import READABLE, contrast
+from billing.merchant import COLOUR_DARK, PAPER_DARK
 from worker.settings import Settings, SettingsError, read_database_url, table
 
 LEAST = {
@@ -269,3 +271,47 @@ def test_the_table_has_every_setting_with_its_meaning():
     assert all(line.meaning for line in lines.values())
     assert lines["SECRET_KEY"].secret and lines["DATABASE_URL"].required
     assert lines["EFFECTS_HORIZON"].default == "7 days"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"MERCHANT_COLOUR": "teal"}, "MERCHANT_COLOUR is not a colour: write # and six digits in lower case"),
+        (
+            {"MERCHANT_COLOUR": "#ffcc00"},
+            "MERCHANT_COLOUR has a contrast of 1.34 to 1 on light paper (#f3f1ec), where text needs 4.5: use #856a00",
+        ),
+        (
+            {"MERCHANT_COLOUR_DARK": "#0b5f52"},
+            "MERCHANT_COLOUR_DARK has a contrast of 1.88 to 1 on dark paper (#212c34), where text needs 4.5: use #",
+        ),
+        ({"MERCHANT_LOGO_URL": "http://x.example/a.png"}, "MERCHANT_LOGO_URL is not https://host/"),
+        ({"MERCHANT_LOGO_URL": 'https://x.example/"onload='}, "MERCHANT_LOGO_URL is not https://host/"),
+        (
+            {"MERCHANT_LOGO_URL": "https://x.example/a.png"},
+            "MERCHANT_LOGO_WIDTH is not a whole number from 1 to 560: the pixels",
+        ),
+        (
+            {"MERCHANT_LOGO_WIDTH": "5000", "MERCHANT_LOGO_URL": "https://x.example/a.png"},
+            "WIDTH is not a whole number from 1 to 560",
+        ),
+        ({"MERCHANT_LOGO_ALT": "Boréal"}, "MERCHANT_LOGO_URL is missing while others of the logo are set"),
+    ],
+)
+def test_a_brand_that_would_be_hard_to_read_is_refused_with_the_way_out(given, told):
+    with pytest.raises(SettingsError) as refused:
+        Settings.read(LEAST | given)
+    assert told in str(refused.value)
+
+
+def test_the_dark_colour_follows_from_the_brands():
+    merchant = Settings.read(LEAST | {"MERCHANT_COLOUR": "#1d4b8f"}).merchant
+    assert merchant.colour == "#1d4b8f"
+    assert contrast(merchant.colour_dark, PAPER_DARK) >= READABLE
+    assert Settings.read(LEAST).merchant.colour_dark == COLOUR_DARK
+
+
+def test_a_logo_has_its_size_as_numbers():
+    given = {"MERCHANT_LOGO_URL": "https://x.example/a.png", "MERCHANT_LOGO_WIDTH": "120", "MERCHANT_LOGO_HEIGHT": "32"}
+    merchant = Settings.read(LEAST | given).merchant
+    assert (merchant.logo_url, merchant.logo_width, merchant.logo_height) == ("https://x.example/a.png", 120, 32)
