@@ -14,7 +14,7 @@ from .terms import instant_of, seconds
 
 # A card is said to be expiring this long before its last day is over.
 _CARD_WARNING = timedelta(days=30)
-_Deed = tuple[Due, Callable[[str], None]]
+_Deed = tuple[int, int, Callable[[str], None]]
 
 
 class Site(Subscriptions):
@@ -58,13 +58,13 @@ class Site(Subscriptions):
             if first := self._agenda.first():
                 due, (kind, id) = first
                 self.now = max(self.now, instant_of(due.at))
-                deed = self._due(self.current(kind, id))
-                assert deed  # noqa: S101 (what is on the agenda is there because of the object's newest version)
-                deed[1](id)
+                if deed := self._due(self.current(kind, id)):
+                    deed[2](id)
+                self._plan(self.current(kind, id))  # a deed may change no object, as a reminder does
 
     def _plan(self, body: Body) -> None:
         deed = None if body["deleted"] else self._due(body)
-        self._agenda.plan((body["object"], body["id"]), deed and deed[0])
+        self._agenda.plan((body["object"], body["id"]), Due(*deed[:2]) if deed else None)
 
     def _due(self, body: Body) -> _Deed | None:
         """What will happen to an object by itself. At one instant: endings, renewals, resumptions, money, cards."""
@@ -80,34 +80,34 @@ class Site(Subscriptions):
     def _due_subscription(self, body: Body) -> _Deed | None:
         status = body["status"]
         if status in LIVE and "cancelled_at" in body:
-            return Due(body["cancelled_at"], 0), self._carry_out_cancellation
+            return body["cancelled_at"], 0, self._carry_out_cancellation
         if status == "future":
-            return Due(body["start_date"], 1), self._begin
+            return body["start_date"], 1, self._begin
         if status == "in_trial":
-            return Due(body["trial_end"], 1), self._end_trial
+            return body["trial_end"], 1, self._end_trial
         if status == "active":
-            return Due(body["current_term_end"], 1), self._renew
+            return body["current_term_end"], 1, self._renew
         if status == "paused" and "resume_date" in body:
-            return Due(body["resume_date"], 2), self._resume_by_itself
+            return body["resume_date"], 2, self._resume_by_itself
         return None
 
     def _due_invoice(self, body: Body) -> _Deed | None:
         if body["status"] == "pending":
-            return Due(body["generated_at"] + int(PENDING_FOR.total_seconds()), 3), self._close_by_itself
+            return body["generated_at"] + int(PENDING_FOR.total_seconds()), 3, self._close_by_itself
         if body["status"] == "posted":
-            return Due(body["due_date"], 3), self._fall_due
+            return body["due_date"], 3, self._fall_due
         if "next_retry_at" in body:
-            return Due(body["next_retry_at"], 3), self._retry_card
+            return body["next_retry_at"], 3, self._retry_card
         if body["status"] == "payment_due":
-            return Due(body["due_date"] + int(GIVEN_UP_AFTER.total_seconds()), 3), self._give_up
+            return body["due_date"] + int(GIVEN_UP_AFTER.total_seconds()), 3, self._give_up
         return None
 
     def _due_card(self, body: Body) -> _Deed | None:
         expires = self._card_expires_at(body)
         if body["status"] == "valid":
-            return Due(expires - int(_CARD_WARNING.total_seconds()), 4), self._card_is_expiring
+            return expires - int(_CARD_WARNING.total_seconds()), 4, self._card_is_expiring
         if body["status"] == "expiring":
-            return Due(expires, 4), self._card_has_expired
+            return expires, 4, self._card_has_expired
         return None
 
     def _card_is_expiring(self, card_id: str) -> None:
