@@ -1,30 +1,44 @@
-"""Customers and their cards."""
+"""Customers: who buys, where they are, how they pay."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 
+from .catalogue import Catalogue
 from .pricing import CURRENCY
-from .state import Body, Refused, State, WrongValue
-from .terms import add_months, seconds
+from .state import Body, Refused, WrongValue
 
-# What a clerk may change about a customer; everything else follows from billing.
+METHODS_BY_HAND = ("check", "bank_transfer", "cash", "other", "custom")
+OFFLINE_METHODS = (
+    "no_preference", "cash", "check", "bank_transfer", "ach_credit", "sepa_credit", "boleto",
+    "us_automated_bank_transfer", "eu_automated_bank_transfer", "uk_automated_bank_transfer",
+    "jp_automated_bank_transfer", "mx_automated_bank_transfer", "custom",
+)  # fmt: skip
+# The address of who gives none: the merchant's own province, so that its taxes are seen at work.
+AT_HOME: Body = {}
+# What a clerk may change about a customer; everything else follows from billing. Custom fields start with cf_.
 _EDITABLE = frozenset(
     "first_name last_name email phone company locale auto_collection offline_payment_method net_term_days contacts"
-    " billing_address".split()
+    " billing_address taxability vat_number invoice_notes meta_data preferred_currency_code"
+    " backup_payment_source_id".split()
 )
-METHODS_BY_HAND = ("check", "bank_transfer", "cash", "other", "custom")
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "auto_collection": ("on", "off"),
+    "offline_payment_method": OFFLINE_METHODS,
+    "taxability": ("taxable", "exempt"),
+    "preferred_currency_code": (CURRENCY,),
+}
+_REQUIRED = ("auto_collection", "net_term_days", "taxability")
 
 
-class Customers(State):
-    """Actions on customers: make, change, delete; give and take cards."""
+class Customers(Catalogue):
+    """Actions on customers: make, change, delete."""
 
     def create_customer(
         self,
         *,
-        company: str,
-        email: str | None,
+        company: str | None = None,
+        email: str | None = None,
         first_name: str | None = None,
         last_name: str | None = None,
         locale: str | None = "fr-CA",
@@ -32,165 +46,132 @@ class Customers(State):
         offline_payment_method: str | None = None,
         net_term_days: int = 0,
         contacts: Sequence[Body] = (),
-        address: Body | None = None,
+        address: Body | None = AT_HOME,
+        taxability: str = "taxable",
         id: str | None = None,
+        **fields: object,
     ) -> Body:
-        """A new customer with a Québec address. Locales go out with a hyphen, as Chargebee writes them."""
+        """A new customer. An address that names no country is in Montréal; with None there is none at all.
+
+        Locales go out with a hyphen, as Chargebee writes them.
+        """
+        settings = {
+            "auto_collection": auto_collection,
+            "offline_payment_method": offline_payment_method,
+            "net_term_days": net_term_days,
+            "taxability": taxability,
+            **fields,
+        }
+        _must_be_possible(settings)
+        named = {"first_name": first_name, "last_name": last_name, "company": company}
         with self._action("admin_console"):
             return self._make(
                 "customer",
                 id or self._new_id(),
                 {
-                    "first_name": first_name,
-                    "last_name": last_name,
+                    **named,
                     "email": email,
-                    "company": company,
-                    "auto_collection": auto_collection,
-                    "offline_payment_method": offline_payment_method,
-                    "net_term_days": net_term_days,
                     "allow_direct_debit": False,
                     "created_at": self._timestamp(),
-                    "taxability": "taxable",
-                    "locale": locale.replace("_", "-") if locale else None,
+                    "locale": _locale(locale),
                     "pii_cleared": "active",
                     "channel": "web",
-                    "billing_address": _address(first_name, last_name, company, address or {}),
-                    "contacts": [_contact(contact, number) for number, contact in enumerate(contacts, 1)] or None,
+                    "billing_address": None if address is None else _address(named, address),
+                    "contacts": _contacts(contacts),
                     "card_status": "no_card",
                     "promotional_credits": 0,
                     "refundable_credits": 0,
                     "excess_payments": 0,
                     "unbilled_charges": 0,
                     "preferred_currency_code": CURRENCY,
+                    **settings,
                 },
             )
 
     def change_customer(self, customer_id: str, **changes: object) -> Body:
         """Change what a clerk may change; None takes a field away."""
-        if unknown := changes.keys() - _EDITABLE:
-            raise WrongValue(f"{', '.join(sorted(unknown))}: cannot be changed")
+        _must_be_possible(changes)
         with self._action("admin_console"):
             customer = self._edit("customer", customer_id)
             for field, value in changes.items():
                 if field == "locale" and isinstance(value, str):
-                    value = value.replace("_", "-")
+                    value = _locale(value)
                 if field == "contacts" and isinstance(value, Sequence):
-                    value = [_contact(contact, number) for number, contact in enumerate(value, 1)] or None
+                    value = _contacts(value)
+                if field == "billing_address" and isinstance(value, Mapping):
+                    value = {**value, "object": "billing_address"}
                 customer[field] = value
             return customer
+
+    def update_billing_info(
+        self, customer_id: str, *, billing_address: Body | None, vat_number: str | None = None
+    ) -> Body:
+        """Set the billing address and the VAT number together; what is not given is taken away, as Chargebee does."""
+        given = billing_address and {"validation_status": "not_validated", **billing_address}
+        return self.change_customer(customer_id, billing_address=given, vat_number=vat_number)
 
     def delete_customer(self, customer_id: str) -> Body:
         """Remove a customer and its cards. Refused while anything was sold to it: those objects would be orphans."""
         with self._action("admin_console"):
             for kind in ("subscription", "invoice", "transaction"):
-                if any(body["customer_id"] == customer_id for body in self.all(kind)):
+                if self.find(kind, customer_id=customer_id):
                     raise Refused(f"customer {customer_id} still has a {kind}")
-            for card in self._cards(customer_id):
-                self._edit("payment_source", card["id"])["deleted"] = True
             customer = self._edit("customer", customer_id)
+            for kind in ("payment_source", "unbilled_charge"):
+                for body in self.find(kind, customer_id=customer_id):
+                    self._edit(kind, body["id"])["deleted"] = True
             customer["deleted"] = True
             self._tell("customer_deleted", customer)
             return customer
 
-    def add_card(
-        self, customer_id: str, *, last4: str = "4242", brand: str = "visa", expires: tuple[int, int] = (12, 2029)
-    ) -> Body:
-        """Store a card and make it the one that is charged. 0002 at its end: the bank declines it."""
-        with self._action("hosted_page"):
-            customer = self._edit("customer", customer_id)
-            card = self._make(
-                "payment_source",
-                self._new_id("pm_"),
-                {
-                    "customer_id": customer_id,
-                    "type": "card",
-                    "reference_id": self._new_id("tok_"),
-                    "gateway": "chargebee",
-                    "gateway_account_id": "gw_boreal",
-                    "status": "valid",
-                    "created_at": self._timestamp(),
-                    "card": {
-                        "brand": brand,
-                        "expiry_month": expires[0],
-                        "expiry_year": expires[1],
-                        "funding_type": "credit",
-                        "iin": "******",
-                        "last4": last4,
-                        "masked_number": "************" + last4,
-                        "object": "card",
-                    },
-                },
-            )
-            self._point_to_card(customer, card)
-            self._tell("payment_source_added", card, customer)
-            return card
 
-    def delete_card(self, payment_source_id: str) -> Body:
-        """Forget a card; another stored one, if any, is charged from now on."""
-        with self._action("hosted_page"):
-            card = self._edit("payment_source", payment_source_id)
-            card["deleted"] = True
-            customer = self._edit("customer", card["customer_id"])
-            rest = self._cards(customer["id"])
-            self._point_to_card(customer, rest[-1] if rest else None)
-            self._tell("payment_source_deleted", card, customer)
-            return card
-
-    def _cards(self, customer_id: str) -> list[Body]:
-        return [card for card in self.all("payment_source") if card["customer_id"] == customer_id]
-
-    def _point_to_card(self, customer: Body, card: Body | None) -> None:
-        customer["primary_payment_source_id"] = card["id"] if card else None
-        customer["card_status"] = card["status"] if card else "no_card"
-        customer["payment_method"] = card and {
-            "object": "payment_method",
-            "type": "card",
-            "reference_id": card["reference_id"],
-            "gateway": card["gateway"],
-            "gateway_account_id": card["gateway_account_id"],
-            "status": card["status"],
-        }
-
-    def _card_expires_at(self, card: Body) -> int:
-        """The first second in which a card is no longer good: the month after the one printed on it."""
-        printed = datetime(card["card"]["expiry_year"], card["card"]["expiry_month"], 1, tzinfo=self.zone)
-        return seconds(add_months(printed, 1, self.zone))
-
-    def _age_card(self, card_id: str, status: str) -> None:
-        """What the clock does to a card: expiring a month before its end, then expired."""
-        with self._action("scheduled_job"):
-            card = self._edit("payment_source", card_id)
-            card["status"] = status
-            customer = self._edit("customer", card["customer_id"])
-            if customer.get("primary_payment_source_id") == card_id:
-                self._point_to_card(customer, card)
-            self._tell(f"payment_source_{status}", card, customer)
+def _must_be_possible(fields: Mapping[str, object]) -> None:
+    unknown = {field for field in fields if field not in _EDITABLE and not field.startswith("cf_")}
+    if unknown:
+        raise WrongValue(f"{', '.join(sorted(unknown))}: cannot be changed", min(unknown))
+    must_be_choices(fields, _CHOICES)
+    for field in _REQUIRED:
+        if field in fields and fields[field] is None:
+            raise WrongValue(f"{field} cannot be empty", field)
 
 
-def _address(first_name: str | None, last_name: str | None, company: str, given: Body) -> Body:
-    address = {
-        "first_name": first_name,
-        "last_name": last_name,
-        "company": company,
+def must_be_choices(fields: Mapping[str, object], choices: Mapping[str, tuple[str, ...]]) -> None:
+    """Refuse a field whose value is none of its choices, and terms of payment that are no number of days."""
+    for field, possible in choices.items():
+        if fields.get(field) is not None and fields[field] not in possible:
+            raise WrongValue(f"{field} {fields[field]} is none of {', '.join(possible)}", field)
+    days = fields.get("net_term_days")
+    if days is not None and (not isinstance(days, int) or days < 0):
+        raise WrongValue("net_term_days must be a number of days, 0 or more", "net_term_days")
+
+
+def _locale(locale: str | None) -> str | None:
+    return locale.replace("_", "-") if locale else None
+
+
+def _address(named: Body, given: Body) -> Body:
+    home = {
         "line1": "1234 rue Test",
         "city": "Montréal",
         "state_code": "QC",
         "state": "Quebec",
         "country": "CA",
         "zip": "H1H 1H1",
-        "validation_status": "not_validated",
-        **given,
-        "object": "billing_address",
     }
+    somewhere = {} if given.get("country") else home
+    address = {**named, **somewhere, "validation_status": "not_validated", **given, "object": "billing_address"}
     return {field: value for field, value in address.items() if value is not None}
 
 
-def _contact(given: Body, number: int) -> Body:
-    return {
-        "id": f"contact_{number}",
-        "enabled": True,
-        "send_account_email": False,
-        "send_billing_email": True,
-        **given,
-        "object": "contact",
-    }
+def _contacts(given: Sequence[Body]) -> list[Body] | None:
+    return [
+        {
+            "id": f"contact_{number}",
+            "enabled": True,
+            "send_account_email": False,
+            "send_billing_email": True,
+            **contact,
+            "object": "contact",
+        }
+        for number, contact in enumerate(given, 1)
+    ] or None

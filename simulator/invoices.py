@@ -1,21 +1,26 @@
-"""Invoices: made from lines with Québec's taxes, then posted, adjusted, voided, written off or deleted."""
+"""Invoices: made from lines, then posted, adjusted, voided, written off or deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
-from .balances import OPEN, settle, status_when_open
-from .payments import Payments
-from .pricing import CURRENCY, TAXES, ItemPrice, tax_by_line, tax_on
-from .state import Body, Refused
+from .balances import OPEN, is_being_paid, settle, status_when_open
+from .collection import Collection
+from .lines import Line, drawn
+from .pricing import CURRENCY
+from .state import Body, Refused, WrongValue
+from .subscribed import item_of
+from .taxes import Tax, tax_on, taxes_for
 from .terms import add_days, seconds
 
 # A pending invoice nobody closes is closed by the site after this time.
 PENDING_FOR = timedelta(days=1)
 # An invoice to be paid by cheque or wire is given up by the site so long after its due date.
 GIVEN_UP_AFTER = timedelta(days=60)
+# When one who pays by cheque or wire is reminded of an invoice on terms, from its due date on.
+REMINDERS = (timedelta(days=-3), timedelta(days=7))
 # What an invoice lists of other things; each list is there from the start, and empty.
 _LINKS = (
     "line_item_discounts",
@@ -28,20 +33,36 @@ _LINKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of an invoice, before tax: a price for some units from one instant to another (epoch seconds)."""
+class Invoices(Collection):
+    """Actions on invoices, and on charges that wait for one."""
 
-    price: ItemPrice
-    quantity: int
-    amount: int
-    start: int
-    end: int
-    prorated: bool = False
-
-
-class Invoices(Payments):
-    """Actions on invoices."""
+    def charge_invoice(
+        self,
+        customer_id: str,
+        items: Sequence[Mapping[str, Any]] = (),
+        *,
+        charges: Sequence[Mapping[str, Any]] = (),
+        subscription_id: str | None = None,
+        auto_collection: str | None = None,
+        po_number: str | None = None,
+        note: str | None = None,
+    ) -> Body:
+        """Bill one-time charges now: `items` of the catalogue, and `charges` with an amount and a description."""
+        with self._action("admin_console"):
+            self._edit("customer", customer_id)
+            subscription = self._edit("subscription", subscription_id) if subscription_id else None
+            if subscription and subscription["customer_id"] != customer_id:
+                raise WrongValue(f"subscription {subscription_id} belongs to another customer", "subscription_id")
+            lines = [*self._charged(items), *(self._adhoc(charge) for charge in charges)]
+            if not any(line.amount for line in lines):
+                raise WrongValue("there is nothing to charge", "item_prices")
+            invoice = self._draft_invoice(customer_id, [line for line in lines if line.amount], subscription)
+            invoice.update(recurring=False, po_number=po_number or invoice.get("po_number"))
+            if note:
+                invoice["notes"] = [*(invoice.get("notes") or []), {"note": note}]
+            self._issue(invoice, auto_collection)
+            self._tell("invoice_generated", invoice)
+            return invoice
 
     def close_invoice(self, invoice_id: str) -> Body:
         """Finish a pending invoice: it is issued now, and collected where the customer is charged by itself."""
@@ -53,61 +74,168 @@ class Invoices(Payments):
             self._tell("invoice_generated", invoice)
             return invoice
 
-    def void_invoice(self, invoice_id: str, *, reason: str = "Order cancelled") -> Body:
+    def void_invoice(self, invoice_id: str, *, reason: str = "Order cancelled", comment: str | None = None) -> Body:
         """Declare an invoice void. Payments must be removed first, and credits spent on it keep it alive."""
         with self._action("admin_console"):
             invoice = self._edit("invoice", invoice_id)
             if invoice["status"] not in (*OPEN, "paid"):
                 raise Refused(f"invoice {invoice_id} is {invoice['status']}")
-            if invoice["amount_paid"] or invoice["credits_applied"] or invoice["write_off_amount"]:
+            spent = invoice["amount_paid"] or invoice["credits_applied"] or invoice["write_off_amount"]
+            if spent or is_being_paid(invoice):
                 raise Refused(f"invoice {invoice_id} has payments or credits: remove them first")
             if invoice["amount_due"]:
                 self._adjust(invoice, invoice["amount_due"], "other")
-            invoice.update(status="voided", voided_at=self._timestamp(), void_reason_code=reason, next_retry_at=None)
-            invoice["paid_at"] = None
+            self._return_promotions(invoice)
+            invoice.update(status="voided", voided_at=self._timestamp(), void_reason_code=reason)
+            invoice.update(dict.fromkeys(("next_retry_at", "paid_at", "expected_payment_date")))
+            self._remark(invoice_id, comment)
             return invoice
 
-    def write_off(self, invoice_id: str) -> Body:
+    def write_off(self, invoice_id: str, *, comment: str | None = None) -> Body:
         """Give up what is owed on an invoice: a credit note with the reason write_off, and the invoice is paid."""
         with self._action("admin_console"):
             invoice = self._owing(invoice_id)
             self._adjust(invoice, invoice["amount_due"], "write_off")
+            self._remark(invoice_id, comment)
             return invoice
 
-    def delete_invoice(self, invoice_id: str) -> Body:
+    def delete_invoice(self, invoice_id: str, *, comment: str | None = None) -> Body:
         """Remove an invoice on which nothing was ever paid or credited."""
         links = ("linked_payments", "applied_credits", "adjustment_credit_notes", "issued_credit_notes")
         with self._action("admin_console"):
             invoice = self._edit("invoice", invoice_id)
             if any(invoice[field] for field in links):
                 raise Refused(f"invoice {invoice_id} has payments or credit notes")
+            self._remark(invoice_id, comment)
+            self._return_promotions(invoice)
             invoice["deleted"] = True
             self._tell("invoice_deleted", invoice)
             return invoice
 
-    def _bill(self, customer_id: str, lines: Sequence[Line], *, subscription: Body) -> Body | None:
-        """Make an invoice of these lines and issue it, or leave it pending where the subscription says so."""
-        lines = [line for line in lines if line.amount]
+    def add_charge(
+        self,
+        subscription_id: str,
+        items: Sequence[Mapping[str, Any]] = (),
+        *,
+        charges: Sequence[Mapping[str, Any]] = (),
+    ) -> list[Body]:
+        """Note one-time charges for the next invoice of a subscription."""
+        with self._action("admin_console"):
+            subscription = self._edit("subscription", subscription_id)
+            lines = [*self._charged(items), *(self._adhoc(charge) for charge in charges)]
+            unbilled = self._put_off([line for line in lines if line.amount], subscription)
+            if not unbilled:
+                raise WrongValue("there is nothing to charge", "item_prices")
+            return unbilled
+
+    def invoice_unbilled_charges(self, subscription_id: str) -> Body:
+        """Bill now what waits for the next invoice of a subscription."""
+        with self._action("admin_console"):
+            subscription = self._edit("subscription", subscription_id)
+            invoice = self._bill([], subscription)
+            if invoice is None:
+                raise Refused(
+                    f"subscription {subscription_id} has no unbilled charges", code="invalid_request", status=400
+                )
+            return invoice
+
+    def delete_unbilled_charge(self, charge_id: str) -> Body:
+        """Forget a charge before it is billed."""
+        with self._action("admin_console"):
+            charge = self._edit("unbilled_charge", charge_id)
+            self._forget_charges([charge])
+            return charge
+
+    def _charged(self, items: Sequence[Mapping[str, Any]]) -> list[Line]:
+        """Lines for one-time charges of the catalogue, at their price or another one given."""
+        lines = []
+        for item in items:
+            price = self._price(str(item["item_price_id"]), "charge")
+            body = item_of(price, item.get("quantity"), item.get("unit_price"))
+            lines.append(Line.of_item(price, body, self._timestamp(), self._timestamp()))
+        return lines
+
+    def _adhoc(self, charge: Mapping[str, Any]) -> Line:
+        amount = charge["amount"]
+        if amount <= 0:
+            raise WrongValue("amount must be positive", "charges[amount]")
+        return Line(str(charge["description"]), amount, 1, amount, self._timestamp(), self._timestamp())
+
+    def _bill(self, lines: Sequence[Line], subscription: Body) -> Body | None:
+        """Make an invoice of these lines and of what is not billed yet, and issue it.
+
+        It is left pending where the subscription says so.
+        """
+        waiting = self._waiting(subscription["id"])
+        lines = [*(line for line in lines if line.amount), *(self._line_of(charge) for charge in waiting)]
         if not lines:
             return None
-        invoice = self._draft_invoice(customer_id, lines, subscription)
+        invoice = self._draft_invoice(subscription["customer_id"], lines, subscription)
+        if waiting:
+            for charge in waiting:
+                charge["deleted"] = True
+            self._balance(subscription["customer_id"])
+            self._tell("unbilled_charges_invoiced", waiting[0], *waiting[1:], invoice)
         if subscription.get("create_pending_invoices"):
             invoice["status"] = "pending"
+            if subscription.get("auto_close_invoices") is False:
+                self._aside["left open", invoice["id"]] = True
             self._tell("pending_invoice_created", invoice)
         else:
             self._issue(invoice)
             self._tell("invoice_generated", invoice)
         return invoice
 
-    def _issue(self, invoice: Body) -> None:
-        """Date an invoice, spend credits and excess on it, then charge the card or wait for the cheque."""
-        charged = self._charged_by_itself(invoice)
+    def _put_off(self, lines: Sequence[Line], subscription: Body) -> list[Body]:
+        """Keep lines as unbilled charges, for the next invoice of their subscription."""
+        charges = [
+            self._make(
+                "unbilled_charge",
+                self._new_id("li_"),
+                {
+                    "customer_id": subscription["customer_id"],
+                    "subscription_id": subscription["id"],
+                    **line.fields,
+                    "is_voided": False,
+                    "is_advance_charge": False,
+                    "currency_code": CURRENCY,
+                    "created_at": self._timestamp(),
+                },
+            )
+            for line in lines
+            if line.amount
+        ]
+        if charges:
+            self._tell("unbilled_charges_created", charges[0], *charges[1:])
+            self._balance(subscription["customer_id"])
+        return charges
+
+    def _waiting(self, subscription_id: str) -> list[Body]:
+        """The drafts of what is not billed yet of a subscription."""
+        found = self.find("unbilled_charge", subscription_id=subscription_id)
+        return [self._edit("unbilled_charge", charge["id"]) for charge in found]
+
+    def _forget_charges(self, charges: Sequence[Body]) -> None:
+        for charge in charges:
+            charge["deleted"] = True
+        if charges:
+            self._tell("unbilled_charges_deleted", charges[0], *charges[1:])
+            self._balance(charges[0]["customer_id"])
+
+    def _line_of(self, charge: Body) -> Line:
+        id = charge.get("entity_id")
+        return Line.of_charge(charge, self._price_sold(id).taxable if id else True)
+
+    def _issue(self, invoice: Body, auto_collection: str | None = None) -> None:
+        """Date an invoice, spend gifts, credits and excess on it, then charge the card or wait for the cheque."""
+        charged = auto_collection == "on" if auto_collection else self._charged_by_itself(invoice)
         days = 0 if charged else self._net_term_days(invoice)
         invoice["date"] = invoice["generated_at"] = self._timestamp()
         invoice["net_term_days"] = days
         invoice["due_date"] = seconds(add_days(self.now, days, self.zone))
         invoice["status"] = status_when_open(invoice, self._timestamp())
         settle(invoice, self._timestamp())
+        self._use_promotions(invoice)
         self._use_credits(invoice)
         self._use_excess(invoice)
         if charged:
@@ -124,22 +252,31 @@ class Invoices(Payments):
         own = self.current("subscription", id).get("net_term_days") if id else None
         return int(self.current("customer", invoice["customer_id"])["net_term_days"] if own is None else own)
 
-    def _draft_invoice(self, customer_id: str, lines: Sequence[Line], subscription: Body) -> Body:
+    def _draft_invoice(self, customer_id: str, lines: Sequence[Line], subscription: Body | None) -> Body:
         number = f"{self.invoice_prefix}{self.next_invoice_number}"
         self.next_invoice_number += 1
-        items, item_taxes = self._items(lines, subscription)
+        customer = self.current("customer", customer_id)
+        subscription_id = subscription["id"] if subscription else None
+        taxes = taxes_for(customer)
+        items, item_taxes = drawn(
+            lines, taxes, lambda: self._new_id("li_"), subscription_id=subscription_id, customer_id=customer_id
+        )
+        if subscription:
+            first = not self.find("invoice", subscription_id=subscription_id)
+        else:
+            first = not self.find("invoice", customer_id=customer_id)
         sub_total, tax = sum(line.amount for line in lines), sum(item["tax_amount"] for item in items)
-        first = not any(body.get("subscription_id") == subscription["id"] for body in self.all("invoice"))
         invoice = {
             "customer_id": customer_id,
-            "subscription_id": subscription["id"],
+            "subscription_id": subscription_id,
             "recurring": True,
             "status": "payment_due",
             "price_type": "tax_exclusive",
             "date": self._timestamp(),
             "due_date": self._timestamp(),
             "net_term_days": 0,
-            "po_number": subscription.get("po_number"),
+            "po_number": subscription.get("po_number") if subscription else None,
+            "vat_number": customer.get("vat_number"),
             "exchange_rate": 1.0,
             "total": sub_total + tax,
             "sub_total": sub_total,
@@ -156,61 +293,14 @@ class Invoices(Payments):
             "channel": "web",
             "line_items": items,
             "line_item_taxes": item_taxes,
-            "taxes": [
-                {"name": tax.name, "amount": tax_on(sub_total, tax), "description": tax.description} for tax in TAXES
-            ],
-            "billing_address": dict(self.current("customer", customer_id).get("billing_address", {})),
+            "taxes": _taxes(lines, taxes),
+            "notes": _notes(customer, subscription),
+            "billing_address": dict(customer["billing_address"]) if "billing_address" in customer else None,
         }
         nothing_yet: Body = {links: [] for links in _LINKS}
         draft = self._make("invoice", number, {**invoice, **nothing_yet})
         settle(draft, self._timestamp())
         return draft
-
-    def _items(self, lines: Sequence[Line], subscription: Body) -> tuple[list[Body], list[Body]]:
-        """The lines of an invoice on the wire, and each one's share in each tax."""
-        amounts = [line.amount for line in lines]
-        shares = {tax: tax_by_line(amounts, tax) for tax in TAXES}
-        items, item_taxes = [], []
-        for place, line in enumerate(lines):
-            item = {
-                "id": self._new_id("li_"),
-                "date_from": line.start,
-                "date_to": line.end,
-                "unit_amount": line.amount if line.prorated else line.price.amount,
-                "quantity": 1 if line.prorated else line.quantity,
-                "amount": line.amount,
-                "pricing_model": line.price.pricing_model,
-                "is_taxed": True,
-                "tax_amount": sum(share[place] for share in shares.values()),
-                "tax_rate": float(sum(tax.rate for tax in TAXES)),
-                "object": "line_item",
-                "subscription_id": subscription["id"],
-                "customer_id": subscription["customer_id"],
-                "description": line.price.name + (", frais au prorata" if line.prorated else ""),
-                "entity_type": f"{line.price.item_type}_item_price",
-                "entity_id": line.price.id,
-                "metered": False,
-                "discount_amount": 0,
-                "item_level_discount_amount": 0,
-            }
-            items.append(item)
-            item_taxes += [
-                {
-                    "line_item_id": item["id"],
-                    "tax_name": tax.name,
-                    "tax_rate": float(tax.rate),
-                    "tax_juris_type": tax.jurisdiction_type,
-                    "tax_juris_name": tax.jurisdiction_name,
-                    "tax_juris_code": tax.jurisdiction_code,
-                    "taxable_amount": line.amount,
-                    "tax_amount": share[place],
-                    "is_partial_tax_applied": False,
-                    "is_non_compliance_tax": False,
-                    "object": "line_item_tax",
-                }
-                for tax, share in shares.items()
-            ]
-        return items, item_taxes
 
     def _fall_due(self, invoice_id: str) -> None:
         """What the clock does to a posted invoice on its due date."""
@@ -224,11 +314,33 @@ class Invoices(Payments):
             invoice = self._edit("invoice", invoice_id)
             invoice.update(status="not_paid", dunning_status="exhausted")
 
+    def _expect_no_longer(self, invoice_id: str) -> None:
+        """What the clock does when the date of an announced payment has passed."""
+        with self._action("scheduled_job"):
+            self.resume_dunning(invoice_id)
+
+    def _remind(self, invoice_id: str) -> None:
+        """What the clock does to remind a customer of an invoice on terms, before and after its due date."""
+        with self._action("scheduled_job"):
+            invoice = self.current("invoice", invoice_id)
+            self._aside["reminded", invoice_id] = self._timestamp()
+            self._announce("payment_due_reminder", invoice, self.current("customer", invoice["customer_id"]))
+
+    def _remind_at(self, invoice: Body) -> int | None:
+        """When a customer is next reminded of an invoice."""
+        if not invoice["net_term_days"] or invoice["status"] not in ("posted", "payment_due"):
+            return None
+        if "expected_payment_date" in invoice:
+            return None
+        last = self._aside.get(("reminded", invoice["id"]), invoice["date"])
+        ahead = [invoice["due_date"] + int(after.total_seconds()) for after in REMINDERS]
+        return next((at for at in ahead if at > last), None)
+
     def _retry_card(self, invoice_id: str) -> None:
         with self._action("scheduled_job"):
             invoice = self._edit("invoice", invoice_id)
             card = self._card_of(invoice["customer_id"])
-            if card and self._charged_by_itself(invoice):
+            if card and self._charged_by_itself(invoice) and not is_being_paid(invoice):
                 self._charge(invoice, card)
             else:
                 invoice.update(next_retry_at=None, dunning_status="stopped")
@@ -236,3 +348,18 @@ class Invoices(Payments):
     def _close_by_itself(self, invoice_id: str) -> None:
         with self._action("scheduled_job"):
             self.close_invoice(invoice_id)
+
+
+def _taxes(lines: Sequence[Line], taxes: Sequence[Tax]) -> list[Body]:
+    taxable = sum(line.amount for line in lines if line.taxable)
+    return [{"name": tax.name, "amount": tax_on(taxable, tax), "description": tax.description} for tax in taxes]
+
+
+def _notes(customer: Body, subscription: Body | None) -> list[Body] | None:
+    """What the customer and the subscription have to be said on every invoice."""
+    found = [
+        {"note": body["invoice_notes"], "entity_type": body["object"], "entity_id": body["id"]}
+        for body in (customer, subscription)
+        if body and body.get("invoice_notes")
+    ]
+    return found or None

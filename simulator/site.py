@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from .agenda import Due
+from .collection import DEBIT_TAKES
 from .invoices import GIVEN_UP_AFTER, PENDING_FOR
 from .state import Action, Body, Key
 from .subscriptions import LIVE, Subscriptions
@@ -70,45 +71,67 @@ class Site(Subscriptions):
         """What will happen to an object by itself. At one instant: endings, renewals, resumptions, money, cards."""
         match body["object"]:
             case "subscription":
-                return self._due_subscription(body)
+                deeds = self._due_of_subscription(body)
             case "invoice":
-                return self._due_invoice(body)
+                deeds = self._due_of_invoice(body)
+            case "transaction":
+                deeds = self._due_of_payment(body)
             case "payment_source":
-                return self._due_card(body)
-        return None
+                deeds = self._due_of_card(body)
+            case _:
+                return None
+        return min(deeds, key=lambda deed: deed[:2], default=None)
 
-    def _due_subscription(self, body: Body) -> _Deed | None:
+    def _due_of_subscription(self, body: Body) -> Iterator[_Deed]:
         status = body["status"]
-        if status in LIVE and "cancelled_at" in body:
-            return body["cancelled_at"], 0, self._carry_out_cancellation
         if status == "future":
-            return body["start_date"], 1, self._begin
-        if status == "in_trial":
-            return body["trial_end"], 1, self._end_trial
-        if status == "active":
-            return body["current_term_end"], 1, self._renew
+            yield body["start_date"], 1, self._begin
         if status == "paused" and "resume_date" in body:
-            return body["resume_date"], 2, self._resume_by_itself
-        return None
+            yield body["resume_date"], 2, self._resume_by_itself
+        if status not in LIVE:
+            return
+        if "cancelled_at" in body:
+            yield body["cancelled_at"], 0, self._carry_out_cancellation
+        if "pause_date" in body:
+            yield body["pause_date"], 0, self._pause_by_itself
+        if status == "in_trial":
+            yield body["trial_end"], 1, self._end_trial
+        if status == "active":
+            yield body["current_term_end"], 1, self._renew
+        if "changes_scheduled_at" in body:  # those for the end of a term are carried out by what happens then
+            yield body["changes_scheduled_at"], 2, self._change_by_itself
+        if reminder := self._reminder(body):
+            yield reminder[0], 5, self._remind_of
 
-    def _due_invoice(self, body: Body) -> _Deed | None:
+    def _due_of_invoice(self, body: Body) -> Iterator[_Deed]:
         if body["status"] == "pending":
-            return body["generated_at"] + int(PENDING_FOR.total_seconds()), 3, self._close_by_itself
-        if body["status"] == "posted":
-            return body["due_date"], 3, self._fall_due
-        if "next_retry_at" in body:
-            return body["next_retry_at"], 3, self._retry_card
-        if body["status"] == "payment_due":
-            return body["due_date"] + int(GIVEN_UP_AFTER.total_seconds()), 3, self._give_up
-        return None
+            if ("left open", body["id"]) not in self._aside:
+                yield body["generated_at"] + int(PENDING_FOR.total_seconds()), 3, self._close_by_itself
+        elif body["status"] == "posted":
+            yield body["due_date"], 3, self._fall_due
+        elif "next_retry_at" in body:
+            yield body["next_retry_at"], 3, self._retry_card
+        elif "expected_payment_date" in body:
+            yield body["expected_payment_date"], 3, self._expect_no_longer
+        elif body["status"] == "payment_due":
+            yield body["due_date"] + int(GIVEN_UP_AFTER.total_seconds()), 3, self._give_up
+        if remind_at := self._remind_at(body):
+            yield remind_at, 5, self._remind
 
-    def _due_card(self, body: Body) -> _Deed | None:
+    def _due_of_payment(self, body: Body) -> Iterator[_Deed]:
+        if body["status"] == "in_progress":
+            yield body["date"] + int(DEBIT_TAKES.total_seconds()), 3, self._settle_debit
+        if taken_back_at := self._taken_back_at(body):
+            yield taken_back_at, 3, self._take_back
+
+    def _due_of_card(self, body: Body) -> Iterator[_Deed]:
+        if body["type"] != "card":
+            return
         expires = self._card_expires_at(body)
         if body["status"] == "valid":
-            return expires - int(_CARD_WARNING.total_seconds()), 4, self._card_is_expiring
-        if body["status"] == "expiring":
-            return expires, 4, self._card_has_expired
-        return None
+            yield expires - int(_CARD_WARNING.total_seconds()), 4, self._card_is_expiring
+        elif body["status"] == "expiring":
+            yield expires, 4, self._card_has_expired
 
     def _card_is_expiring(self, card_id: str) -> None:
         self._age_card(card_id, "expiring")

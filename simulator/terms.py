@@ -42,3 +42,8 @@ def seconds(instant: datetime) -> int:
 def instant_of(timestamp: int) -> datetime:
     """The UTC instant of a timestamp on the wire."""
     return datetime.fromtimestamp(timestamp, UTC)
+
+
+def later(anchor: datetime, months: int, days: int, terms: int, zone: ZoneInfo) -> datetime:
+    """The boundary of a term: so many times `months` or `days` after the anchor."""
+    return add_days(anchor, days * terms, zone) if days else add_months(anchor, months * terms, zone)

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from simulator import Site, history
 
 SEEDS = st.integers(0, 10**6)
+# The catalogue is older than the first event, and of comments none tells.
+UNTOLD = {"item", "item_price", "comment"}
 
 
 def snapshots_in(event: dict[str, Any]) -> list[dict[str, Any]]:
@@ -78,7 +80,7 @@ def test_the_last_state_of_every_object_was_told_by_an_event(seed: int, stale: b
     site = history(seed, stale=stale)
     told = {(body["object"], body["id"], body["resource_version"]) for e in site.events for body in snapshots_in(e)}
     for (kind, id), bodies in site.versions.items():
-        assert (kind, id, bodies[-1]["resource_version"]) in told
+        assert kind in UNTOLD or (kind, id, bodies[-1]["resource_version"]) in told
 
 
 @given(SEEDS)
@@ -86,7 +88,8 @@ def test_the_last_state_of_every_object_was_told_by_an_event(seed: int, stale: b
 def test_every_single_version_of_an_object_was_told(seed: int) -> None:
     site = history(seed, stale=True)
     told = {(body["object"], body["id"], body["resource_version"]) for e in site.events for body in snapshots_in(e)}
-    made = {(kind, id, body["resource_version"]) for (kind, id), bodies in site.versions.items() for body in bodies}
+    versions = {key: bodies for key, bodies in site.versions.items() if key[0] not in UNTOLD}
+    made = {(kind, id, body["resource_version"]) for (kind, id), bodies in versions.items() for body in bodies}
     assert made <= told
 
 

@@ -28,9 +28,9 @@ def test_an_invoice_on_terms_is_posted_then_due_then_given_up(cheque: Site) -> N
         cheque.advance(days=days)
         seen.append(invoice(cheque)["status"])
     assert seen == ["posted", "payment_due", "payment_due", "not_paid"]
-    due = [event for event in cheque.events if event["source"] == "scheduled_job"]
-    assert [event["event_type"] for event in due] == ["invoice_updated", "invoice_updated"]
-    assert due[0]["occurred_at"] == invoice(cheque)["due_date"]
+    updated = [event for event in cheque.events if event["event_type"] == "invoice_updated"]
+    assert [event["source"] for event in updated] == ["scheduled_job", "scheduled_job"]
+    assert updated[0]["occurred_at"] == invoice(cheque)["due_date"]
 
 
 def test_an_invoice_without_terms_is_due_at_once(site: Site) -> None:

@@ -109,6 +109,7 @@ def test_the_clock_says_what_comes_next_and_can_go_there_step_by_step(site: Site
         site.step_to_next_due()
         assert site.now == due_at
         instants.append(due_at)
-    assert instants == [datetime(2021, 1, 14, 15, 0, tzinfo=UTC)] * 2 + [datetime(2021, 2, 4, 15, 0, tzinfo=UTC)] * 2
+    reminded_and_due = [datetime(2021, 1, day, 15, 0, tzinfo=UTC) for day in (11, 11, 14, 14, 21, 21)]
+    assert instants == [*reminded_and_due, *[datetime(2021, 2, 4, 15, 0, tzinfo=UTC)] * 2]
     renewed = [event for event in site.events if event["event_type"] == "subscription_renewed"]
     assert [event["content"]["subscription"]["id"] for event in renewed] == ["boreal", "second"]

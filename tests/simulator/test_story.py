@@ -38,13 +38,13 @@ def test_each_step_leaves_the_site_as_it_says(step: story.Step) -> None:
     assert {body["id"]: body["amount_paid"] for body in invoices if body["amount_paid"]} == dict(said.paid)
 
 
-def test_the_steps_come_in_the_order_of_time_and_each_but_the_quiet_one_sends_events() -> None:
+def test_the_steps_come_in_the_order_of_time_and_each_but_the_quiet_one_changes_something() -> None:
     site = story.a_site()
     quiet = []
     for step in story.steps():
         before = len(site.events)
         step.play(site)
-        if len(site.events) == before:
+        if all(event["event_type"].endswith("_reminder") for event in site.events[before:]):
             quiet.append(step.name)
     assert quiet == ["last-day"]
     assert [step.at for step in story.steps()] == sorted(step.at for step in story.steps())

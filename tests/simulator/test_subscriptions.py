@@ -172,10 +172,10 @@ def test_a_cancellation_on_a_date_within_the_term_comes_on_that_date(site: Site)
     assert subscription(site)["cancelled_at"] == subscription(site)["current_term_end"] == int(date.timestamp())
 
 
-@pytest.mark.parametrize("days", [-1, 0, 32])
-def test_a_cancellation_outside_the_term_is_refused(days: int, site: Site) -> None:
+@pytest.mark.parametrize("days", [-1, 0])
+def test_a_cancellation_in_the_past_is_refused(days: int, site: Site) -> None:
     site.subscribe("marie", MONTHLY.id, id="boreal")
-    with pytest.raises(WrongValue, match="within the term"):
+    with pytest.raises(WrongValue, match="in the future"):
         site.schedule_cancellation("boreal", at=site.now + timedelta(days=days))
 
 
