@@ -57,6 +57,7 @@ def scheduled(stack: Stack, numbers: range) -> None:
     eventually(lambda: stack.rows("select state from cancellations") == ["scheduled"] * len(numbers))
 
 
+@pytest.mark.long
 def test_a_cancellation_waits_for_its_turn_when_its_customer_is_busy(stack: Stack, door: Quittance) -> None:
     door.post(a_due_end(1))
     scheduled(stack, range(1, 2))
@@ -69,6 +70,7 @@ def test_a_cancellation_waits_for_its_turn_when_its_customer_is_busy(stack: Stac
     eventually(lambda: stack.rows("select state from cancellations") == ["run"])
 
 
+@pytest.mark.long
 def test_a_cancellation_that_fails_keeps_no_other_from_being_carried_out(stack: Stack, door: Quittance) -> None:
     for number in (1, 2, 3):
         door.post(a_due_end(number))

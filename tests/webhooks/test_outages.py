@@ -174,6 +174,7 @@ def test_a_database_without_tables_is_503(postgres, make_client, environ):
     assert answer.status == 503 and "not at head" in answer.json["migrations"]
 
 
+@pytest.mark.long
 def test_every_answer_of_200_is_in_the_database_when_it_is_killed_again_and_again(postgres, serve):
     port = serve(DATABASE_URL=postgres.dsn("q"))
     promised: set[str] = set()
