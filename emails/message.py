@@ -49,11 +49,12 @@ def build(
     attachment_name: str | None = None,
     sender_name: str | None = None,
     sent_at: dt.datetime | None = None,
+    answers: str | None = None,
 ) -> EmailMessage:
     """The whole message, ready to send: text and HTML parts, and the PDF where there is one.
 
     `sender` is an address or `Name <address>`; `sender_name` (the merchant) is used where it has no name. `sent_at` is
-    for the Date header, now if absent.
+    for the Date header, now if absent. `answers` is the Message-ID of the mail that this one is shown under.
 
     Raises:
         NeedsAttention: the recipient is not exactly one address, or a header would carry an encoded word (`=?`) that
@@ -67,6 +68,8 @@ def build(
     made["Subject"] = _header("Subject", rendered.subject)
     made["Date"] = format_datetime((sent_at or dt.datetime.now(dt.UTC)).astimezone(dt.UTC))
     made["Message-ID"] = _checked_message_id(message_id)
+    if answers:
+        made["In-Reply-To"] = made["References"] = _checked_message_id(answers)
     made["Auto-Submitted"] = "auto-generated"
     made["X-Entity-Ref-ID"] = _header("X-Entity-Ref-ID", key)
     made.set_content(rendered.text, cte="quoted-printable")

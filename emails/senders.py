@@ -34,11 +34,22 @@ _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 
 # Replies about us and the relay, never about this message: a setting is wrong, and mail waits until it is mended.
 _ABOUT_SIGNING_IN = {530, 534, 535, 538}
+_RECIPIENT = "the recipient"
+_ENHANCED = re.compile(r"\b5\.([0-9]{1,3})\.([0-9]{1,3})\b")
+_ABOUT_US = re.compile(r"relay|blacklist|blocklist|blocked|spam|reputation|polic|rate|authenticat|spf|dkim|dmarc", re.I)
 _ADDRESS = re.compile(r"[^\s<>\"',;:]+@[^\s<>\"',;]+")
 
 
 class OutcomeUnknown(Exception):
     """The message may have been accepted: the connection ended after the final dot and before the relay's answer."""
+
+
+class RecipientRefused(NeedsAttention):
+    """The relay said that there is no such mailbox: a hard bounce. No mail will reach this address."""
+
+    def __init__(self, answer: str) -> None:
+        super().__init__(f"the mail server refused {_RECIPIENT}: {answer}")
+        self.answer = answer
 
 
 class SendAborted(Exception):
@@ -57,6 +68,7 @@ class Sender(Protocol):
             SendAborted: `confirm` returned False.
             NotYet: the message was certainly not accepted, and may be tried again.
             NeedsAttention: the relay refused the sender, the recipient or the message for good.
+            RecipientRefused: the same, because the address is dead.
             OutcomeUnknown: the message may have been accepted; do not repeat it.
         """
         ...
@@ -133,7 +145,7 @@ class SmtpSender:
             self._introduce(relay)
             size = [f"SIZE={len(body)}"] if relay.has_extn("size") else []
             _expect((250,), "the sender", lambda: relay.mail(envelope_from, size))
-            _expect((250, 251, 252), "the recipient", lambda: relay.rcpt(envelope_to))
+            _expect((250, 251, 252), _RECIPIENT, lambda: relay.rcpt(envelope_to))
             if not confirm():
                 _leave(relay)
                 raise SendAborted("the message is no longer ours to send; nothing was sent")
@@ -224,17 +236,30 @@ def _hand_over(relay: _Dialogue, body: bytes) -> str:
     except Exception as problem:  # also a time limit of the task: the dot may have left
         raise OutcomeUnknown(f"no answer came after the message was sent: {_said(problem)}") from problem
     if code == 250:
-        return f"{code} {_plain(said)}"
+        return f"{code} {in_plain_words(said)}"
     if 400 <= code <= 599:
         _refuse("the message", code, said)
-    raise OutcomeUnknown(f"the answer after the message was sent cannot be read: {code} {_plain(said)}")
+    raise OutcomeUnknown(f"the answer after the message was sent cannot be read: {code} {in_plain_words(said)}")
 
 
 def _refuse(what: str, code: int, said: bytes) -> NoReturn:
-    answer = f"{code} {_plain(said)}"
+    answer = f"{code} {in_plain_words(said)}"
     if 500 <= code <= 599 and code not in _ABOUT_SIGNING_IN:
+        if what == _RECIPIENT and _is_dead(code, answer):
+            raise RecipientRefused(answer)
         raise NeedsAttention(f"the mail server refused {what}: {answer}")
     raise NotYet(f"the mail server did not take {what} now: {answer}")
+
+
+def _is_dead(code: int, answer: str) -> bool:
+    """Is a refusal of the recipient about the address itself?
+
+    Enhanced status codes say so (RFC 3463: 5.1 addressing, 5.2.0 and 5.2.1 the mailbox). A full mailbox, a policy or
+    a relay that does not know us is no fault of the address: believing it would silence every customer at once.
+    """
+    if enhanced := _ENHANCED.search(answer):
+        return enhanced[1] == "1" or (enhanced[1], enhanced[2]) in (("2", "0"), ("2", "1"))
+    return code in (550, 551, 553) and not _ABOUT_US.search(answer)
 
 
 def _leave(relay: _Dialogue) -> None:
@@ -257,11 +282,11 @@ def _only_address(message: EmailMessage, header: str) -> str:
 
 def _said(problem: BaseException) -> str:
     if isinstance(problem, smtplib.SMTPResponseException):
-        return f"{problem.smtp_code} {_plain(problem.smtp_error)}"
-    return _plain(str(problem) or type(problem).__name__)
+        return f"{problem.smtp_code} {in_plain_words(problem.smtp_error)}"
+    return in_plain_words(str(problem) or type(problem).__name__)
 
 
-def _plain(said: bytes | str) -> str:
+def in_plain_words(said: bytes | str) -> str:
     """A relay's words on one short line of ASCII, without the addresses that relays like to repeat."""
     text = said if isinstance(said, str) else said.decode("ascii", "replace")
     return _ADDRESS.sub("(address)", " ".join(re.sub(r"[^ -~]+", " ", text).split()))[:300]

@@ -272,6 +272,7 @@ def _subscription(of: Reader) -> dict[str, Any]:
         "cancel_scheduled_at": asked_for_at,
         "cancel_reason": of.text("cancel_reason_code") or of.text("cancel_reason"),
         # Cycles that were sold by number and are used up end a subscription without anybody asking for it.
+        "has_scheduled_changes": of.body.get("has_scheduled_changes") is True,
         "runs_out": cancelled_at is not None and asked_for_at is None and counted_cycles,
         "items": items,
     }
@@ -374,15 +375,19 @@ def _transaction(of: Reader) -> dict[str, Any]:
             for link in of.parts("linked_invoices")
             if link.text("invoice_id")
         ],
-        "linked_refunds": [
-            {
-                "transaction_id": link.text("txn_id"),
-                "amount": link.whole("txn_amount") or 0,
-                "status": link.text("txn_status"),
-            }
-            for link in of.parts("linked_refunds")
-        ],
+        "linked_refunds": _linked_refunds(of),
     }
+
+
+def _linked_refunds(of: Reader) -> list[dict[str, Any]]:
+    return [
+        {
+            "transaction_id": link.text("txn_id"),
+            "amount": link.whole("txn_amount") or 0,
+            "status": link.text("txn_status"),
+        }
+        for link in of.parts("linked_refunds")
+    ]
 
 
 def _credit_note(of: Reader) -> dict[str, Any]:
@@ -395,6 +400,7 @@ def _credit_note(of: Reader) -> dict[str, Any]:
         "reason": of.text("reason_code"),
         "currency": of.text("currency_code"),
         "total": of.whole("total"),
+        "linked_refunds": _linked_refunds(of),
     }
 
 

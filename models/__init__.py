@@ -10,6 +10,7 @@ from .inbox import InboxEvent
 from .invoice import CreditNote, Invoice
 from .outbox import OutboxRow
 from .payment import Payment, PaymentApplication, Transaction
+from .recipient import DeadAddress, LanguageChoice, MailPace, MailReport, OptOut
 from .subscription import SeatEntry, Subscription, SubscriptionItem
 
 __all__ = [
@@ -19,11 +20,16 @@ __all__ = [
     "Cancellation",
     "CreditNote",
     "Customer",
+    "DeadAddress",
     "Finding",
     "Followup",
     "FollowupEntry",
     "InboxEvent",
     "Invoice",
+    "LanguageChoice",
+    "MailPace",
+    "MailReport",
+    "OptOut",
     "OutboxRow",
     "Payment",
     "PaymentApplication",

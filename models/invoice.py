@@ -51,3 +51,6 @@ class CreditNote(MirrorRow):
     reason: Mapped[str | None]
     currency: Mapped[str | None]
     total: Mapped[int | None]
+    linked_refunds: Mapped[list[dict[str, Any]]] = mapped_column(
+        server_default=text("'[]'"), comment="transaction_id, amount, status: money that went back for it"
+    )

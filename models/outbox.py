@@ -19,6 +19,7 @@ class OutboxRow(Base):
         Index("outbox_stuck", "state", postgresql_where=text("state in ('failed', 'held')")),
         Index(None, "object_id"),
         Index(None, "customer_id"),
+        Index("outbox_recipient", text("lower(recipient)")),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

@@ -29,6 +29,9 @@ class Subscription(MirrorRow):
     cancel_scheduled_at: Mapped[datetime | None] = mapped_column(comment="when somebody asked for it; newer sites only")
     cancel_reason: Mapped[str | None]
     runs_out: Mapped[bool] = mapped_column(comment="the plan has a fixed number of cycles, and they are used up")
+    has_scheduled_changes: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="other items from a later date; which, only the API says"
+    )
     items: Mapped[list[dict[str, Any]] | None] = mapped_column(
         comment="item_price_id, item_type, quantity; NULL where the snapshot shows neither plan nor items"
     )

@@ -21,13 +21,19 @@ class Couriers:
     remittance: Remittance
     mail_from: str
     mail_domain: str
-    finance_reply_to: str | None
+    finance_emails: tuple[str, ...]
+    ops_emails: tuple[str, ...]
+    mail_per_domain: int
     rules: Rules
     default_locale: Locale
     resend_ambiguous: bool
     template_dir: str | None
     callback_url: str | None
     callback_secret: str | None
+
+    @property
+    def finance_reply_to(self) -> str | None:
+        return self.finance_emails[0] if self.finance_emails else None
 
 
 def couriers_of(settings: Settings) -> Couriers:
@@ -40,7 +46,9 @@ def couriers_of(settings: Settings) -> Couriers:
         remittance=settings.remittance,
         mail_from=settings.mail_from,
         mail_domain=settings.mail_domain or settings.mail_from.rpartition("@")[2],
-        finance_reply_to=settings.finance_emails[0] if settings.finance_emails else None,
+        finance_emails=settings.finance_emails,
+        ops_emails=settings.ops_emails,
+        mail_per_domain=settings.mail_per_domain,
         rules=rules_of(settings),
         default_locale=settings.default_locale,
         resend_ambiguous=settings.email_ambiguous == "resend",
@@ -57,4 +65,5 @@ def rules_of(settings: Settings) -> Rules:
         effects_horizon=settings.effects_horizon,
         asks_the_api=bool(settings.chargebee_site and settings.chargebee_api_key),
         calls_back=settings.callback_url is not None,
+        tells_finance=bool(settings.finance_emails),
     )

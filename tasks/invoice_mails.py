@@ -21,8 +21,9 @@ from models.session import transaction
 
 from .followups import collection_for
 from .inbox import take_in
-from .mails import Recipient, customer_of, overtaken, recipient_of, send
+from .mails import customer_of, overtaken, recipient_of, send
 from .outbox import Delivery, Outcome, queue_email
+from .recipients import Recipient
 from .registry import Change, delivers, derives
 from .world import Wanted, World
 
@@ -58,7 +59,7 @@ def deliver_invoice_mail(delivery: Delivery) -> Outcome:
     context = _context(
         delivery.couriers.rules.zone, live, variant, document, customer, reader, subscription, paid_by, bool(pdf)
     )
-    return send(delivery, kinds.invoice, context, customer, reader, attachment=pdf, number=live.id)
+    return send(delivery, kinds.invoice, context, customer, reader, about=live.id, attachment=pdf)
 
 
 def _variant(world: World, invoice: Invoice) -> Variant | None:

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from billing.errors import NotYet
 from billing.followups import OWING
 from emails.kinds import Context, Kind
-from emails.language import Locale, locale_of
+from emails.language import Locale
 from emails.message import attachment_name, build, message_id
 from emails.render import render
-from emails.senders import OutcomeUnknown, SendAborted
+from emails.senders import OutcomeUnknown, RecipientRefused, SendAborted
 from models import Customer, Invoice, OutboxRow, clock
 from models.session import transaction
 
+from .bounces import mark_dead
 from .inbox import take_in
-from .outbox import Delivery, Outcome
+from .language import language_of
+from .outbox import Delivery, Outcome, OutOfTurn, Withheld
+from .pace import take_turn
+from .recipients import Recipient, objection, plain, recipients_of, team
 from .world import OVERTAKEN, asked_again
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    address: str
-    first_name: str | None
-
 
 _ASK_AFTER = 3  # attempts that wait for the event with the customer, before the API is asked
 
@@ -47,7 +43,7 @@ def customer_of(delivery: Delivery, customer_id: str | None) -> Customer:
     """
     with transaction(delivery.engine) as session:
         customer = session.get(Customer, customer_id) if customer_id else None
-        if customer is not None and _recipients(customer, "billing"):
+        if customer is not None and recipients_of(customer, "billing"):
             return customer
     gateway = delivery.couriers.gateway
     if customer_id and gateway and delivery.row.attempts >= _ASK_AFTER:
@@ -57,26 +53,29 @@ def customer_of(delivery: Delivery, customer_id: str | None) -> Customer:
     raise NotYet(f"no e-mail address of customer {customer_id} is known yet")
 
 
-def locale_for(delivery: Delivery, customer: Customer) -> Locale:
-    return locale_of(
-        customer_locale=customer.locale,
-        country=customer.country,
-        province=customer.province,
-        default=delivery.couriers.default_locale,
-    )
+def locale_for(delivery: Delivery, customer: Customer | None) -> Locale:
+    """The language of this mail: the customer's, or the merchant's own for its teams."""
+    default = delivery.couriers.default_locale
+    if customer is None:
+        return default
+    with transaction(delivery.engine) as session:
+        return language_of(session, customer, default)
 
 
 def send(
     delivery: Delivery,
     kind: Kind[Context],
     context: Context,
-    customer: Customer,
+    customer: Customer | None,
     reader: Recipient,
     *,
+    about: str | None = None,
     attachment: bytes | None = None,
-    number: str | None = None,
 ) -> Outcome:
     """Write and send the mail of this row.
+
+    `about` is the invoice that it speaks of: it is shown under the invoice's own mail, and the attachment, its PDF,
+    bears its number.
 
     Raises:
         NotYet, NeedsAttention: it was certainly not accepted.
@@ -94,6 +93,7 @@ def send(
     id = message_id(row.key, couriers.mail_domain)
     with transaction(delivery.engine) as session:
         now = clock.now(session)
+        answers = _mail_of_invoice(session, about, reader) if about and row.name != "invoice" else None
     support = couriers.merchant.support_email or None
     message = build(
         words,
@@ -105,8 +105,9 @@ def send(
         locale=locale,
         key=row.key,
         attachment=attachment,
-        attachment_name=attachment_name(number or row.object_id, locale) if attachment else None,
+        attachment_name=attachment_name(about or row.object_id, locale) if attachment else None,
         sent_at=now,
+        answers=answers,
     )
     kept = {"message_id": id, "locale": locale, "subject": words.subject, "text": words.text}
     try:
@@ -117,7 +118,22 @@ def send(
         return Outcome("held", f"the mail server may have accepted it: {unknown}", kept)
     except SendAborted:
         raise NotYet("the lease went to another worker before the message left") from None
+    except RecipientRefused as refused:
+        with transaction(delivery.engine) as session:
+            mark_dead(session, reader.address, customer_id=row.customer_id, reason=refused.answer, reported_by="smtp")
+        return Outcome("failed", str(refused))
     return Outcome("sent", None, kept | {"reply": reply})
+
+
+def _mail_of_invoice(session: Session, invoice_id: str, reader: Recipient) -> str | None:
+    """The Message-ID of the newest mail in which this reader got this invoice."""
+    sent = select(OutboxRow.message_id).where(
+        OutboxRow.object_id == invoice_id,
+        OutboxRow.name == "invoice",
+        OutboxRow.state == "sent",
+        func.lower(OutboxRow.recipient) == plain(reader.address),
+    )
+    return session.scalar(sent.order_by(OutboxRow.id.desc()).limit(1))
 
 
 def owed_by(session: Session, subscription_id: str) -> list[Invoice]:
@@ -131,19 +147,45 @@ def owed_by(session: Session, subscription_id: str) -> list[Invoice]:
     return list(session.scalars(open_.order_by(Invoice.issued_at, Invoice.id)))
 
 
-def recipient_of(delivery: Delivery, customer: Customer, kind: Kind[Any]) -> Recipient:
+def recipient_of(delivery: Delivery, customer: Customer | None, kind: Kind[Any]) -> Recipient:
     """Whom this row is for. The first look finds all recipients, keeps one and writes a row for each other.
+
+    `customer` is None for mail to the merchant's own teams.
 
     Raises:
         NotYet: no address is known, or the lease went to another worker.
+        Withheld: nothing is sent to this reader, or of this kind.
+        OutOfTurn: its domain got enough mail for now.
     """
-    row, found = delivery.row, _recipients(customer, kind.audience)
+    row = delivery.row
+    found = recipients_of(customer, kind.audience) if customer else _team_of(delivery, kind)
     if row.recipient:
         known = {each.address: each for each in found}
-        return known.get(row.recipient, Recipient(row.recipient, None))
+        reader = known.get(row.recipient, Recipient(row.recipient))
+    elif found:
+        reader = _share_out(delivery, found)
+    else:
+        raise NotYet(f"no e-mail address of customer {row.customer_id} is known yet")
+    with transaction(delivery.engine) as session:
+        reason = objection(session, customer.id if customer else None, reader.address, kind)
+    if reason:
+        raise Withheld(reason)
+    if turn := take_turn(delivery.engine, reader.address, delivery.couriers.mail_per_domain):
+        raise OutOfTurn(turn)
+    return reader
+
+
+def _team_of(delivery: Delivery, kind: Kind[Any]) -> list[Recipient]:
+    addresses = {"finance": delivery.couriers.finance_emails, "ops": delivery.couriers.ops_emails}
+    found = team(addresses[kind.audience])
     if not found:
-        raise NotYet(f"no e-mail address of customer {customer.id} is known yet")
-    first, *others = found
+        raise Withheld(f"{kind.audience.upper()}_EMAILS names nobody")
+    return found
+
+
+def _share_out(delivery: Delivery, found: list[Recipient]) -> Recipient:
+    """Make this row the first reader's, and write one for each other."""
+    row, (first, *others) = delivery.row, found
     with transaction(delivery.engine) as session:
         stored = session.get_one(OutboxRow, row.id, with_for_update=True)
         if stored.lease_token != row.lease_token:
@@ -171,14 +213,3 @@ def recipient_of(delivery: Delivery, customer: Customer, kind: Kind[Any]) -> Rec
                 )
             )
     return first
-
-
-def _recipients(customer: Customer, audience: str) -> list[Recipient]:
-    """The customer's own address, and for billing mail the contacts that asked for it; each address once."""
-    own = [Recipient(customer.email, customer.first_name)] if customer.email else []
-    contacts = [Recipient(each["email"], each["first_name"]) for each in customer.contacts if each["email"]]
-    found = own + contacts if audience == "billing" else own or contacts[:1]
-    once: dict[str, Recipient] = {}
-    for each in found:
-        once.setdefault(each.address.casefold(), each)
-    return list(once.values())

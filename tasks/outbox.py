@@ -43,12 +43,15 @@ def queue_email(
     object_id: str,
     customer_id: str | None,
     *,
-    revision: int = 0,
+    revision: int | str = 0,
     since: datetime | None = None,
+    recipient: str | None = None,
+    payload: dict[str, Any] | None = None,
 ) -> None:
     """One mail of this kind about this object. Recipients and words are found at delivery.
 
     `since`: when a fact that is first heard of now came to be; one long past is history, and told to nobody.
+    `recipient`: the one address it is for, where a person names it. `payload`: what no row will say at delivery.
     """
     world.queue(
         OutboxRow(
@@ -58,6 +61,8 @@ def queue_email(
             name=name,
             object_id=object_id,
             customer_id=customer_id,
+            recipient=recipient,
+            payload=payload or {},
         ),
         since=since,
     )
@@ -94,9 +99,21 @@ def queue_callback(
 class Outcome:
     """How one attempt ended. What is `sent` may carry what is kept of it: reply, message_id, subject, text."""
 
-    state: Literal["sent", "suppressed", "held"]
+    state: Literal["sent", "suppressed", "held", "failed"]
     reason: str | None = None
     kept: dict[str, Any] = field(default_factory=dict)
+
+
+class Withheld(Exception):
+    """This row is not delivered, and will not be by itself; the message says why."""
+
+
+class OutOfTurn(Exception):
+    """Others go first: ask again at `at`. It costs neither an attempt nor patience."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__("it waits for its turn: so many mails a minute go to one domain")
+        self.at = at
 
 
 @dataclass(slots=True)
@@ -146,6 +163,11 @@ _FINISH = text("""
       message_id = coalesce(:message_id, message_id), locale = coalesce(:locale, locale)
     where id = :id and lease_token = :token and state in ('new', 'sending') returning id
 """)
+_WAIT = text("""
+    update outbox set lease_until = null, due_at = :at, reason = :reason, attempts = attempts - 1,
+      waiting_since = waiting_since + (cast(:at as timestamptz) - now())
+    where id = :id and lease_token = :token and state = 'new'
+""")
 # A lease that ran out while sending: a mail may have been accepted, so a person decides. Anything else has a key that
 # the other side knows, and is tried again.
 _EXPIRED = text("""
@@ -194,6 +216,11 @@ def deliver_one(delivery: Delivery) -> None:
             raise
         except NotYet as reason:
             _try_again(delivery, reason)
+        except OutOfTurn as turn:
+            with transaction(delivery.engine) as session:
+                session.execute(_WAIT, delivery._mine() | {"at": turn.at, "reason": str(turn)})
+        except Withheld as reason:
+            _finish(delivery, "suppressed", str(reason))
         except NeedsAttention as reason:
             _fail(delivery, str(reason))
         except Exception as surprise:
@@ -262,5 +289,5 @@ def _finish(
         if session.execute(_FINISH, values).first() is None:
             log.warning("the lease went to another worker; its outcome stands", state=state)
             return
-    if state in ("sent", "suppressed", "held"):
+    if state != "new":
         log.info(f"delivery {state}", reason=reason)

@@ -63,6 +63,7 @@ class Rules:
     effects_horizon: timedelta = timedelta(days=7)
     asks_the_api: bool = False
     calls_back: bool = False
+    tells_finance: bool = False
 
     def history(self, late: timedelta) -> str | None:
         """Why what is heard of so late is told to nobody; None: it is told."""
@@ -117,7 +118,7 @@ class World:
         self.rules = rules
         self.cause = Cause("clock", None, EPOCH, None)
         self._rows: dict[type[Base], dict[tuple[Any, ...], Base]] = defaultdict(dict)
-        self._told: dict[str, str | None] = {}  # outbox keys of the subjects here, and why suppressed
+        self._told: dict[str, tuple[str, str | None]] = {}  # outbox keys of the subjects here: state and reason
         self._journal = _Journal()
 
     # ---- reading -------------------------------------------------------------------------------------------------
@@ -130,6 +131,10 @@ class World:
         wanted = values.items()
         rows = cast(Iterable[Row], self._rows[model].values())
         return [row for row in rows if all(getattr(row, name) == value for name, value in wanted)]
+
+    def was_sent(self, key: str) -> bool:
+        """Has the mail of this key left, or may it have?"""
+        return self._told.get(key, ("", None))[0] in ("sending", "sent", "held")
 
     # ---- changing ------------------------------------------------------------------------------------------------
 
@@ -162,7 +167,7 @@ class World:
 
         `since`: when the fact came to be. One that was over long before it was first heard of is told to nobody.
         """
-        if row.key in self._told and self._told[row.key] != OVERTAKEN:
+        if row.key in self._told and self._told[row.key][1] != OVERTAKEN:
             return
         row.event_id = self.cause.event_id
         quiet = self.cause.quiet or (since and self.rules.history(self.cause.at - since))
@@ -170,7 +175,7 @@ class World:
             row.state, row.reason = "suppressed", quiet
         else:
             row.state, row.reason = "new", None
-        self._told[row.key] = row.reason
+        self._told[row.key] = (row.state, row.reason)
         self._journal.queued.append(row)
 
     def find(self, kind: str, object_type: str, object_id: str, detail: str, severity: str = "warning") -> None:
@@ -327,9 +332,9 @@ class World:
         self._take(Customer, Customer.id.in_(customers), customers)
         self._take(CreditNote, CreditNote.id.in_(wanted.credit_notes), wanted.credit_notes)
         self._take(PaymentSource, PaymentSource.id.in_(wanted.payment_sources), wanted.payment_sources)
-        if about := invoice_ids | subscriptions:
-            told = select(OutboxRow.key, OutboxRow.reason).where(OutboxRow.object_id.in_(about))
-            self._told.update((key, reason) for key, reason in self.session.execute(told))
+        if about := invoice_ids | subscriptions | transactions | customers:
+            told = select(OutboxRow.key, OutboxRow.state, OutboxRow.reason).where(OutboxRow.object_id.in_(about))
+            self._told.update((key, (state, reason)) for key, state, reason in self.session.execute(told))
         self.session.expunge_all()  # from here on the rows are ours: nothing is written but by write()
 
     def _follow_payments(self, wanted: Wanted) -> set[str]:
@@ -475,7 +480,10 @@ def _delete(model: type[Base]) -> Any:
     return _statements["delete", model]
 
 
-_OUTBOX = ("key", "queue", "kind", "name", "object_id", "customer_id", "payload", "state", "reason", "event_id")
+_OUTBOX = (
+    *("key", "queue", "kind", "name", "object_id", "customer_id", "recipient", "payload", "state", "reason"),
+    "event_id",
+)
 
 
 def _outbox_values(row: OutboxRow) -> dict[str, Any]:
@@ -494,7 +502,7 @@ def _queue_statement() -> Any:
     again = (table.c.state == "suppressed") & (table.c.reason == OVERTAKEN) & (statement.excluded.state == "new")
     return statement.on_conflict_do_update(
         index_elements=["key"],
-        set_=asked_again() | {"payload": statement.excluded.payload},
+        set_=asked_again() | {name: statement.excluded[name] for name in ("payload", "recipient")},
         where=again,  # called for again after it was overtaken, and never sent
     )
 

@@ -56,6 +56,7 @@ def settings_for(db_url: str, mail: Path, **more: str) -> Settings:
             "REMITTANCE_TRANSIT": "00001",
             "REMITTANCE_ACCOUNT": "000-123-4",
             "EFFECTS_HORIZON": "36500 days",
+            "MAIL_PER_DOMAIN": "0",
             **more,
         }
     )

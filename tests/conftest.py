@@ -189,6 +189,7 @@ def start(
         "MAIL_URL": f"file://{tmp_path}/mail",
         "MAIL_FROM": "facturation@boreal.example",
         "MAIL_DOMAIN": "boreal.example",
+        "MAIL_PER_DOMAIN": "0",
     }
 
     def go(*arguments: str, name: str = "process", **more: str) -> subprocess.Popen[bytes]:

@@ -265,6 +265,12 @@ class Settings(BaseSettings):
         development="billing@example.com",
     )
     mail_domain: str = _setting("Domain in Message-IDs; where it is not given, that of MAIL_FROM", "")
+    mail_per_domain: Annotated[int, _from_text(_whole_number(0, 100_000))] = _setting(
+        "Most mails a minute to one recipient domain; 0: no limit", 100
+    )
+    mail_webhook_credentials: Annotated[tuple[tuple[str, str], ...], _from_text(_credentials)] = _setting(
+        "user:password that the mail relay reports bounces with; none: /webhooks/mail is closed", (), secret=True
+    )
     finance_emails: Annotated[tuple[str, ...], _from_text(_emails)] = _setting(
         "Who follows payments up, separated by commas", ()
     )
@@ -299,6 +305,9 @@ class Settings(BaseSettings):
     )
     effects_horizon: Annotated[timedelta, _from_text(_span)] = _setting(
         "Events older than this when received write no mail and no callback: days", timedelta(days=7)
+    )
+    webhook_silence: Annotated[timedelta, _from_text(_span)] = _setting(
+        "So long without a webhook, and OPS_EMAILS are told; 0: never", timedelta(days=3)
     )
     email_ambiguous: Annotated[Literal["hold", "resend"], _from_text(_one_of("hold", "resend"))] = _setting(
         "Mail that may or may not have left: hold it for a person, or resend it", "hold"

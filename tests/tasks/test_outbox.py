@@ -155,7 +155,7 @@ def test_pauses_between_attempts_grow_and_end_at_an_hour(mailing: Quittance, rel
 
 
 def test_a_mail_that_is_refused_for_good_fails_with_a_finding(mailing: Quittance, relay: Relay) -> None:
-    relay.script = {"RCPT": "550 5.1.1 no such mailbox"}
+    relay.script = {"RCPT": "550 5.7.1 relaying denied"}
     a_paid_invoice(mailing)
     ((state, attempts, reason),) = mailing.rows(ROW)
     assert (state, attempts) == ("failed", 1)
