@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ def test_many_who_ask_at_once_share_one_minutes_turns(engine: Engine) -> None:
     waiting = sorted(turn for turn in turns if turn)
     assert turns.count(None) == 10
     # Those who wait stand in a line, a tenth of a minute apart.
-    apart = [later - sooner for sooner, later in zip(waiting, waiting[1:], strict=False)]
+    apart = [later - sooner for sooner, later in itertools.pairwise(waiting)]
     assert all(gap == timedelta(seconds=6) for gap in apart[1:])
 
 
