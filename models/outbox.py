@@ -46,3 +46,7 @@ class OutboxRow(Base):
     reply: Mapped[str | None] = mapped_column(comment="what the mail server or the product answered")
     subject: Mapped[str | None]
     text: Mapped[str | None] = mapped_column(comment="what was sent, kept 90 days")
+    said: Mapped[dict[str, Any] | None] = mapped_column(
+        deferred=True, comment="the values that it was written from, kept as long: emails/said.py"
+    )
+    links_revoked_at: Mapped[datetime | None] = mapped_column(comment="its links open nothing any more")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from billing.merchant import Merchant, Remittance
 from emails.language import Locale
+from emails.links import Signer
 from emails.senders import Sender, sender_for
 from gateway.client import Gateway, gateway_of
 from worker.settings import Settings
@@ -17,6 +18,7 @@ from .world import Rules
 class Couriers:
     gateway: Gateway | None
     sender: Sender
+    signer: Signer | None
     merchant: Merchant
     remittance: Remittance
     mail_from: str
@@ -37,11 +39,13 @@ class Couriers:
 
 
 def couriers_of(settings: Settings) -> Couriers:
-    """What the settings describe. Raises SettingsError where mail has no way out."""
-    settings.require("mail_url", "mail_from")
+    """What the settings describe. Raises SettingsError where mail has no way out, or no page to lead to."""
+    pages = ("public_url", "secret_key") if settings.env == "production" else ()
+    settings.require("mail_url", "mail_from", *pages)
     return Couriers(
         gateway=gateway_of(settings),
         sender=sender_for(settings.mail_url),
+        signer=signer_of(settings),
         merchant=settings.merchant,
         remittance=settings.remittance,
         mail_from=settings.mail_from,
@@ -56,6 +60,13 @@ def couriers_of(settings: Settings) -> Couriers:
         callback_url=settings.callback_url,
         callback_secret=settings.callback_secret,
     )
+
+
+def signer_of(settings: Settings) -> Signer | None:
+    """What signs links to our pages; None where there are none."""
+    if not settings.public_url or not settings.secret_key:
+        return None
+    return Signer(settings.public_url, settings.secret_key)
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -13,8 +14,10 @@ from billing.errors import NotYet
 from billing.followups import OWING
 from emails.kinds import Context, Kind
 from emails.language import Locale
+from emails.links import NO_LINKS, Links, Ticket
 from emails.message import attachment_name, build, message_id
 from emails.render import render
+from emails.said import Said
 from emails.senders import OutcomeUnknown, RecipientRefused, SendAborted
 from models import Customer, Invoice, OutboxRow, clock
 from models.session import transaction
@@ -82,12 +85,14 @@ def send(
     """
     couriers, row = delivery.couriers, delivery.row
     locale = locale_for(delivery, customer)
+    said = Said(kind, context, invoice_id=about)
     words = render(
         kind,
         context,
         locale,
         merchant=couriers.merchant,
         remittance=couriers.remittance,
+        links=links_for(delivery, locale, said),
         template_dir=couriers.template_dir,
     )
     id = message_id(row.key, couriers.mail_domain)
@@ -109,7 +114,7 @@ def send(
         sent_at=now,
         answers=answers,
     )
-    kept = {"message_id": id, "locale": locale, "subject": words.subject, "text": words.text}
+    kept = {"message_id": id, "locale": locale, "subject": words.subject, "text": words.text, "said": said.as_json()}
     try:
         reply = couriers.sender.send(message, delivery.begin)
     except OutcomeUnknown as unknown:
@@ -134,6 +139,15 @@ def _mail_of_invoice(session: Session, invoice_id: str, reader: Recipient) -> st
         func.lower(OutboxRow.recipient) == plain(reader.address),
     )
     return session.scalar(sent.order_by(OutboxRow.id.desc()).limit(1))
+
+
+def links_for(delivery: Delivery, locale: Locale, said: Said) -> Links:
+    """The links of this row's mail. None leads to a PDF that nobody could be asked for."""
+    couriers = delivery.couriers
+    if couriers.signer is None:
+        return NO_LINKS
+    invoice_id = said.invoice_id if couriers.gateway else None
+    return couriers.signer.links(Ticket(delivery.row.id, datetime.now(UTC), invoice_id), locale)
 
 
 def owed_by(session: Session, subscription_id: str) -> list[Invoice]:

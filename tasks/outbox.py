@@ -6,6 +6,7 @@ else is tried again until it is too late. A worker that was frozen finds its tok
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from dataclasses import dataclass, field
@@ -97,7 +98,7 @@ def queue_callback(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one attempt ended. What is `sent` may carry what is kept of it: reply, message_id, subject, text."""
+    """How one attempt ended. What is `sent` may carry what is kept of it: reply, message_id, subject, text, said."""
 
     state: Literal["sent", "suppressed", "held", "failed"]
     reason: str | None = None
@@ -160,7 +161,8 @@ _FINISH = text("""
     update outbox set state = :state, reason = :reason, lease_until = null, due_at = now() + :pause,
       ended_at = case when :state = 'new' then null else business_now() end,
       reply = coalesce(:reply, reply), subject = coalesce(:subject, subject), text = coalesce(:text, text),
-      message_id = coalesce(:message_id, message_id), locale = coalesce(:locale, locale)
+      message_id = coalesce(:message_id, message_id), locale = coalesce(:locale, locale),
+      said = coalesce(cast(:said as jsonb), said)
     where id = :id and lease_token = :token and state in ('new', 'sending') returning id
 """)
 _WAIT = text("""
@@ -283,7 +285,9 @@ def _fail(delivery: Delivery, reason: str) -> None:
 def _finish(
     delivery: Delivery, state: str, reason: str | None, *, pause: timedelta = timedelta(0), **kept: Any
 ) -> None:
-    blank = dict.fromkeys(("reply", "subject", "text", "message_id", "locale"))
+    blank = dict.fromkeys(("reply", "subject", "text", "message_id", "locale", "said"))
+    if "said" in kept:
+        kept["said"] = json.dumps(kept["said"])
     values = blank | kept | delivery._mine() | {"state": state, "reason": reason, "pause": pause}
     with transaction(delivery.engine) as session:
         if session.execute(_FINISH, values).first() is None:

@@ -37,7 +37,9 @@ from worker.settings import Settings
 from .output import plain
 
 Shape = dict[str, Any]
-_NOT_SHOWN = frozenset({"snapshot", "tie_at", "digest", "raw", "text", "payload", "lease_token", "linked_payments"})
+_NOT_SHOWN = frozenset(
+    {"snapshot", "tie_at", "digest", "raw", "text", "said", "payload", "lease_token", "linked_payments"}
+)
 
 
 @dataclass(frozen=True, slots=True)
