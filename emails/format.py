@@ -58,6 +58,11 @@ def day_and_month(day: dt.date, locale: str) -> str:
     return format_skeleton("MMMd", day, locale=locale)
 
 
+def month(day: dt.date, locale: str) -> str:
+    """The month of a date: `mars 2021` or `March 2021`."""
+    return format_skeleton("yMMMM", day, locale=locale)
+
+
 def percent(fraction: Decimal | float, locale: str) -> str:
     """A fraction as a percentage: 0.09975 is `9,975 %` or `9.975%`."""
     return format_percent(fraction, _PERCENT[locale], locale=locale)

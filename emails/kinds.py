@@ -1,4 +1,4 @@
-"""The kinds of e-mail, one small declaration each. The words are in templates/<name>/, the values in contexts.py."""
+"""The kinds of e-mail, one small declaration each. The words are in templates/<name>/, the values in contexts/."""
 
 from __future__ import annotations
 
@@ -6,40 +6,87 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-from . import samples
-from .contexts import CancellationRemovedContext, CancellationScheduledContext, CancelledContext, InvoiceContext
+from . import contexts, samples
 
 Context = TypeVar("Context")
+Audience = Literal["billing", "owner", "billing_and_owner", "finance", "ops"]
 
 
 @dataclass(frozen=True)
 class Kind(Generic[Context]):
     """A kind of e-mail.
 
-    `audience` says which of a customer's contacts get it, `reply_to` which of our teams answers. An `optional` kind may
-    be turned off by the customer. `samples` are named contexts for previews and tests.
+    `audience` says which of a customer's contacts get it, or which of the merchant's own teams; `reply_to` which team
+    answers. An `optional` kind may be turned off by the customer. `samples` are named contexts for previews and tests.
     """
 
     name: str
     context: type[Context]
-    category: Literal["billing", "subscription"]
-    audience: Literal["billing", "owner"]
+    category: Literal["billing", "subscription", "reminder", "staff"]
+    audience: Audience
     reply_to: Literal["finance", "support"]
     optional: bool = False
     samples: Mapping[str, Context] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def for_staff(self) -> bool:
+        """Whether it goes to the merchant's own people: no customer, and the merchant's language."""
+        return self.audience in ("finance", "ops")
+
 
 invoice = Kind(
     "invoice",
-    InvoiceContext,
+    contexts.InvoiceContext,
     category="billing",
     audience="billing",
     reply_to="finance",
     samples=samples.INVOICE,
 )
+payment_received = Kind(
+    "payment_received",
+    contexts.PaymentReceivedContext,
+    category="billing",
+    audience="billing",
+    reply_to="finance",
+    samples=samples.PAYMENT_RECEIVED,
+)
+payment_failed = Kind(
+    "payment_failed",
+    contexts.PaymentFailedContext,
+    category="billing",
+    audience="billing_and_owner",
+    reply_to="finance",
+    samples=samples.PAYMENT_FAILED,
+)
+payment_method_expiring = Kind(
+    "payment_method_expiring",
+    contexts.PaymentMethodExpiringContext,
+    category="billing",
+    audience="owner",
+    reply_to="support",
+    optional=True,
+    samples=samples.PAYMENT_METHOD_EXPIRING,
+)
+refund_issued = Kind(
+    "refund_issued",
+    contexts.RefundIssuedContext,
+    category="billing",
+    audience="billing",
+    reply_to="finance",
+    samples=samples.REFUND_ISSUED,
+)
+seats_changed = Kind(
+    "seats_changed",
+    contexts.SeatsChangedContext,
+    category="subscription",
+    audience="owner",
+    reply_to="support",
+    optional=True,
+    samples=samples.SEATS_CHANGED,
+)
 cancellation_scheduled = Kind(
     "cancellation_scheduled",
-    CancellationScheduledContext,
+    contexts.CancellationScheduledContext,
     category="subscription",
     audience="owner",
     reply_to="support",
@@ -47,7 +94,7 @@ cancellation_scheduled = Kind(
 )
 cancellation_removed = Kind(
     "cancellation_removed",
-    CancellationRemovedContext,
+    contexts.CancellationRemovedContext,
     category="subscription",
     audience="owner",
     reply_to="support",
@@ -55,7 +102,7 @@ cancellation_removed = Kind(
 )
 cancelled = Kind(
     "cancelled",
-    CancelledContext,
+    contexts.CancelledContext,
     category="subscription",
     audience="owner",
     reply_to="support",
@@ -64,7 +111,17 @@ cancelled = Kind(
 
 AnyKind = Kind[Any]
 
-ALL: tuple[AnyKind, ...] = (invoice, cancellation_scheduled, cancellation_removed, cancelled)
+ALL: tuple[AnyKind, ...] = (
+    invoice,
+    payment_received,
+    payment_failed,
+    payment_method_expiring,
+    refund_issued,
+    seats_changed,
+    cancellation_scheduled,
+    cancellation_removed,
+    cancelled,
+)
 _BY_NAME = {kind.name: kind for kind in ALL}
 
 

@@ -32,11 +32,20 @@ class ExpiredLink(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
-    """What a mail links to. None where this installation has no pages, or the mail is about no invoice."""
+    """What a mail links to. None where this installation has no such page: then a mail says nothing of it.
+
+    `subscription` leads to where the reader may keep, undo or change what the mail tells of; `case` and `queue` to
+    pages of finance.
+    """
 
     other_language: str | None = None
     pdf: str | None = None
     preferences: str | None = None
+    payment_method: str | None = None
+    billing_history: str | None = None
+    subscription: str | None = None
+    case: str | None = None
+    queue: str | None = None
 
 
 NO_LINKS = Links()

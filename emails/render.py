@@ -5,14 +5,18 @@ Templates come from disk only, a merchant's own before ours; what providers and 
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache, partial
+from gettext import GNUTranslations
 from pathlib import Path
 from typing import Any
 
 import css_inline
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, select_autoescape
 from markupsafe import Markup
@@ -23,13 +27,16 @@ from billing.money import Money
 from . import format
 from .contexts import Line, OfflineMethod
 from .kinds import Context, Kind
-from .language import LOCALES
+from .language import LOCALES, other_than
 from .links import NO_LINKS, Links
 
 HERE = Path(__file__).parent
 MOST_LINES = 40  # more would take the HTML past the size at which mail readers cut it
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+LONGEST = 300  # characters of one text that others wrote: more is no name, and would push the rest out of sight
+
+# Control characters, line ends, marks that turn the direction of what follows, halves of characters.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
 _INLINER = css_inline.CSSInliner(keep_style_tags=False, keep_at_rules=True, load_remote_stylesheets=False)
 
 
@@ -54,8 +61,8 @@ def render(
 ) -> Rendered:
     """Write an e-mail of that kind in `fr_CA` or `en_CA`.
 
-    `remittance` says where cheques and wires go; None leaves the box out. Templates see `links` as well, of which each
-    may be None. Templates in `template_dir` go before ours.
+    `remittance` says where cheques and wires go; None leaves the box out. Of `links` only those that are given are
+    shown. Templates in `template_dir` go before ours.
 
     Raises:
         TypeError, ValueError: the context is of another kind, or the locale is not one we write.
@@ -72,7 +79,7 @@ def render(
         "links": links,
         "css": _in_colours_of(merchant),
     }
-    subject = " ".join(words.get_template(f"{kind.name}/subject.txt").render(values).split(" ")).strip()
+    subject = _subject(words.get_template(f"{kind.name}/subject.txt").render(values))
     values["subject"] = subject
     text = words.get_template(f"{kind.name}/body.txt").render(values)
     html = words.get_template(f"{kind.name}/body.html").render(values)
@@ -85,11 +92,18 @@ def warm(template_dir: str | Path | None = None) -> None:
         _environment(locale, str(template_dir) if template_dir else None)
 
 
-def catalogue(locale: str) -> dict[str, str]:
-    """The translations of a locale: message in the templates to words in the mail."""
+def catalogue(locale: str) -> Catalog:
+    """The translations of a locale, as its `.po` file has them."""
     with (HERE / "locale" / locale / "LC_MESSAGES" / "emails.po").open("rb") as lines:
-        read = read_po(lines, locale=locale, abort_invalid=True)
-    return {str(message.id): str(message.string) for message in read if message.id}
+        return read_po(lines, locale=locale, abort_invalid=True)
+
+
+def _translations(locale: str) -> GNUTranslations:
+    """The same as gettext reads them. Compiled here, in memory: there is no step to forget."""
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue(locale))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
 
 
 @lru_cache(maxsize=8)
@@ -98,7 +112,7 @@ def _environment(locale: str, template_dir: str | None) -> Environment:
         raise ValueError(f"no e-mail is written in {locale!r}; use one of {', '.join(LOCALES)}")
     folders = [Path(template_dir)] if template_dir else []
     folders.append(HERE / "templates")
-    made = Environment(
+    made = _Environment(
         loader=_Templates(folders),
         autoescape=select_autoescape(["html"], default=False),
         undefined=StrictUndefined,
@@ -107,11 +121,8 @@ def _environment(locale: str, template_dir: str | None) -> Environment:
         lstrip_blocks=True,
     )
     made.policies["ext.i18n.trimmed"] = True
-    translations = catalogue(locale)
-    made.install_gettext_callables(  # type: ignore[attr-defined]
-        lambda message: translations.get(message, message), _no_plural, newstyle=True
-    )
-    for name in ("money", "date", "day_and_month", "percent", "number", "listed", "tax_name", "tax_number"):
+    made.install_gettext_translations(_translations(locale), newstyle=True)  # type: ignore[attr-defined]
+    for name in ("money", "date", "day_and_month", "month", "percent", "number", "listed", "tax_name", "tax_number"):
         made.filters[name] = _in_locale(getattr(format, name), locale)
     made.filters |= {
         "sentence": format.sentence,
@@ -122,6 +133,7 @@ def _environment(locale: str, template_dir: str | None) -> Environment:
     made.globals |= {
         "locale": locale,
         "lang": locale.replace("_", "-"),
+        "other_lang": other_than(locale).replace("_", "-"),
         "ways_to_pay": ways_to_pay,
         "lines_shown": lines_shown,
         "sum_of": _sum_of,
@@ -137,12 +149,20 @@ def _in_colours_of(merchant: Merchant) -> Markup:
     return Markup(css)  # noqa: S704 (our own file, and colours that settings have checked)
 
 
-class _Templates(FileSystemLoader):
-    """Finds a sentence that both parts say, written once in `words.jinja`, as `words.html` and as `words.txt`.
+class _Environment(Environment):
+    """Reads `import "_words.jinja"` as `_words.html` in a template for the HTML part, and as `_words.txt` in the other.
 
-    Escaping goes by the name, so each part gets the sentence in its own way. (A macro of a `.txt` file called from an
-    HTML template would count as already escaped.)
+    Escaping goes by the name, so each part gets a sentence that is written once in its own way. (A macro of a `.txt`
+    file called from an HTML template would count as already escaped.)
     """
+
+    def join_path(self, template: str, parent: str) -> str:
+        stem, dot, suffix = template.rpartition(".")
+        return stem + dot + parent.rpartition(".")[2] if suffix == "jinja" else template
+
+
+class _Templates(FileSystemLoader):
+    """Finds `words.html` and `words.txt` in `words.jinja`, which holds what both parts say."""
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         try:
@@ -190,14 +210,10 @@ def _in_locale(function: Callable[..., str], locale: str) -> Callable[..., str]:
     return partial(function, locale=locale)
 
 
-def _no_plural(one: str, many: str, count: int) -> str:
-    raise ValueError("no e-mail has a message with a plural form; add plurals to catalogue() first")
-
-
 def _printable(value: Any) -> Any:
-    """The same value, with every control character, line end and direction mark in its texts made a space."""
+    """The same value, its texts without control characters, line ends and direction marks, and of bounded length."""
     if isinstance(value, str):
-        return _UNPRINTABLE.sub(" ", value).strip()
+        return _cut(_UNPRINTABLE.sub(" ", value).strip())
     if isinstance(value, tuple):
         return tuple(_printable(item) for item in value)
     if is_dataclass(value) and not isinstance(value, type):
@@ -217,6 +233,15 @@ def _printable_remittance(remittance: Remittance) -> Remittance:
     mail_to = format.one_line(remittance.mail_to) if remittance.mail_to else None
     made: Remittance = _printable(replace(remittance, mail_to=mail_to))
     return made
+
+
+def _subject(written: str) -> str:
+    """A subject as mail can carry it: on one line, not too long, and nothing in it that would be decoded once more."""
+    return _cut(re.sub(r"[ \n]+", " ", written).strip().replace("=?", "= ?"))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def _tidied(text: str) -> str:

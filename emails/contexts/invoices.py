@@ -1,7 +1,4 @@
-"""What each kind of e-mail says, as values: amounts, dates and words, never rows of the database.
-
-A field that may be absent is left out of the text, so a mail never says more than is known.
-"""
+"""What the mails about an invoice say."""
 
 from __future__ import annotations
 
@@ -12,6 +9,8 @@ from typing import Literal
 
 from billing.errors import NeedsAttention
 from billing.money import Money
+
+from .letters import PaidWith, ToCustomer
 
 OfflineMethod = Literal["check", "bank_transfer"]
 
@@ -59,17 +58,7 @@ class Discount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaidWith:
-    """How the money came. `brand` is Chargebee's `card_type`; `reference` a cheque number or a wire's reference."""
-
-    method: Literal["card", "check", "bank_transfer"]
-    brand: str | None = None
-    last4: str | None = None
-    reference: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceContext:
+class InvoiceContext(ToCustomer):
     """An invoice, paid or to pay by cheque or wire.
 
     `thanks` is true only if the customer paid something and nothing was written off; otherwise the words stay neutral.
@@ -85,8 +74,6 @@ class InvoiceContext:
     amount_paid: Money
     balance: Money
     attached: bool
-    first_name: str | None = None
-    company: str | None = None
     due_on: dt.date | None = None
     taxes: tuple[Tax, ...] = ()
     discounts: tuple[Discount, ...] = ()
@@ -108,57 +95,10 @@ class InvoiceContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
-    """What is still owed on one invoice."""
+class PaymentInstructionsContext(ToCustomer):
+    """How to pay one invoice by cheque or wire, without its lines."""
 
     number: str
-    amount: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancellationScheduledContext:
-    """A subscription that will end. `reason` is in the words that the customer gave or chose, never a code.
-
-    `term_ended`: it runs out of billing cycles, nobody cancelled it. `balances` is empty when nothing is owed and None
-    when that is not known: only the former lets the mail say that nothing more will be billed. `subscription` names it
-    where the customer has more than one.
-    """
-
-    effective_on: dt.date
-    first_name: str | None = None
-    company: str | None = None
-    subscription: str | None = None
-    reason: str | None = None
-    term_ended: bool = False
-    balances: tuple[Balance, ...] | None = None
-    credit: Money | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancellationRemovedContext:
-    """A cancellation that will not happen: the subscription continues."""
-
-    first_name: str | None = None
-    company: str | None = None
-    subscription: str | None = None
-    next_billing_on: dt.date | None = None
-    next_billing_amount: Money | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelledContext:
-    """A subscription that has ended, on the local date `effective_on`.
-
-    `planned`: a cancellation was scheduled before, so the mail may say "as planned". The rest is as for a scheduled
-    one.
-    """
-
-    effective_on: dt.date
-    first_name: str | None = None
-    company: str | None = None
-    subscription: str | None = None
-    reason: str | None = None
-    term_ended: bool = False
-    planned: bool = False
-    balances: tuple[Balance, ...] | None = None
-    credit: Money | None = None
+    balance: Money
+    due_on: dt.date | None = None
+    offline_method: OfflineMethod | None = None

@@ -1,0 +1,46 @@
+"""Sample contexts for previews and tests: a make-believe merchant and one of its customers."""
+
+from .invoices import INVOICE, PAYMENT_INSTRUCTIONS
+from .merchant import LINKS, MERCHANT, REMITTANCE
+from .payments import (
+    PAYMENT_FAILED,
+    PAYMENT_METHOD_EXPIRING,
+    PAYMENT_RECEIVED,
+    PAYMENT_RETURNED,
+    REFUND_ISSUED,
+)
+from .reminders import DUE_SOON, FINAL_NOTICE, REMINDER_1, REMINDER_2, REMINDER_3
+from .staff import FINANCE_DIGEST, FINANCE_NEW_CASE, OPS_ALERT
+from .subscriptions import (
+    CANCELLATION_REMOVED,
+    CANCELLATION_SCHEDULED,
+    CANCELLED,
+    SEATS_CHANGE_SCHEDULED,
+    SEATS_CHANGED,
+)
+
+__all__ = [
+    "CANCELLATION_REMOVED",
+    "CANCELLATION_SCHEDULED",
+    "CANCELLED",
+    "DUE_SOON",
+    "FINAL_NOTICE",
+    "FINANCE_DIGEST",
+    "FINANCE_NEW_CASE",
+    "INVOICE",
+    "LINKS",
+    "MERCHANT",
+    "OPS_ALERT",
+    "PAYMENT_FAILED",
+    "PAYMENT_INSTRUCTIONS",
+    "PAYMENT_METHOD_EXPIRING",
+    "PAYMENT_RECEIVED",
+    "PAYMENT_RETURNED",
+    "REFUND_ISSUED",
+    "REMINDER_1",
+    "REMINDER_2",
+    "REMINDER_3",
+    "REMITTANCE",
+    "SEATS_CHANGED",
+    "SEATS_CHANGE_SCHEDULED",
+]
