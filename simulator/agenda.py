@@ -40,3 +40,8 @@ class Agenda:
                 return Due(at, rank), (kind, id)
             heapq.heappop(self._heap)  # it was planned otherwise since
         return None
+
+    def coming(self, count: int) -> list[tuple[Due, Key]]:
+        """What comes first, the next `count` things, in order."""
+        planned = ((*due, id, kind) for (kind, id), due in self._due.items())
+        return [(Due(at, rank), (kind, id)) for at, rank, id, kind in heapq.nsmallest(count, planned)]

@@ -21,11 +21,12 @@ def _where(name: str, holds: Callable[[Body], object]) -> Question:
 INDEXED: Mapping[str, Mapping[str, Question]] = {
     "item_price": {"item_id": _field("item_id")},
     "payment_source": {"customer_id": _field("customer_id")},
-    "subscription": {"customer_id": _field("customer_id")},
+    "subscription": {"customer_id": _field("customer_id"), "status": _field("status")},
     "unbilled_charge": {"customer_id": _field("customer_id"), "subscription_id": _field("subscription_id")},
     "invoice": {
         "customer_id": _field("customer_id"),
         "subscription_id": _field("subscription_id"),
+        "status": _field("status"),
         "overdue_of": _where("subscription_id", lambda body: body["status"] in ("payment_due", "not_paid")),
     },
     "transaction": {

@@ -93,6 +93,7 @@ class Action:
         self.told: dict[tuple[str, Key], list[Key]] = {}
         self.announced = False  # an event is to go out although nothing may have changed
         self.quiet = False  # nothing is told of what this changes
+        self.drawn: list[str] = []  # ids that it has taken
 
 
 _NOTHING = object()
@@ -177,6 +178,7 @@ class State:
         self._last_version = 0
         self._open: Action | None = None
         self._ids = random.Random(f"{seed} ids")
+        self._given_back: list[str] = []  # ids that refused actions took: the next to be taken is the last
         self._noise = random.Random(f"{seed} milliseconds")
         self._order = random.Random(f"{seed} order of events")
         self._age = random.Random(f"{seed} age of snapshots")
@@ -279,6 +281,7 @@ class State:
             except BaseException:
                 self.next_invoice_number, self.next_credit_note_number = numbers
                 self._aside.take_back()
+                self._given_back += reversed(action.drawn)
                 raise
             finally:
                 self._open = None
@@ -316,7 +319,10 @@ class State:
         self._acting().announced = True
 
     def _new_id(self, prefix: str = "") -> str:
-        return prefix + "".join(self._ids.choices(_ALPHABET, k=16))
+        id = self._given_back.pop() if self._given_back else "".join(self._ids.choices(_ALPHABET, k=16))
+        if self._open:
+            self._open.drawn.append(id)
+        return prefix + id
 
     def _commit(self, action: Action) -> None:
         changed = self._changed(action)

@@ -98,7 +98,7 @@ class Desk:
         if kind in ("customer", "subscription", "invoice"):
             return living(self.site, kind, id)
         if kind == "event":
-            return event_of(self.site, id)
+            return self.site.event(id)
         if kind == "webhooks":
             return {"endpoints": self.simulation.endpoints, "chaos": self.simulation.chaos}
         return {}
@@ -132,16 +132,3 @@ def living(site: Site, kind: str, id: str) -> Body:
     if body["deleted"]:
         raise Refused(f"{id} not found", code="resource_not_found", status=404)
     return body
-
-
-def event_of(site: Site, id: str) -> Body:
-    """An event by its id.
-
-    Raises:
-        Refused: there is none.
-    """
-    with site.lock:
-        for event in reversed(site.events):
-            if event["id"] == id:
-                return event
-    raise Refused(f"{id} not found", code="resource_not_found", status=404)

@@ -19,7 +19,7 @@ Values = dict[str, Any]
 Option = tuple[str, str]  # what is sent, and what is read
 LARGEST = 10**12  # cents: more is a slip of the hand
 _AMOUNT = re.compile(r"(\d+)(?:[.,](\d{1,2}))?")
-_THOUSANDS = re.compile(r"\d{1,3}(?:([ ,.])\d{3})(?:\1\d{3})*(?:[.,]\d{1,2})?")
+_THOUSANDS = re.compile(r"\d{1,3}([ ,.])\d{3}(?:\1\d{3})*(?:(?!\1)[.,]\d{1,2})?")
 _MAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
+from ..events import EventRecord
 from ..state import Body, Refused
 from .deeds import DEEDS, Deed, offered
 from .desk import Desk, Told
@@ -162,8 +163,8 @@ def sentence_of(desk: Desk, told: Told, show: Show) -> Markup:
         return said
     if not count:
         return said + " " + show.words("told.nothing")
-    events = desk.site.events[told.first : min(told.end, told.first + _LINKS)]
-    links = Markup(", ").join(show.link("event", event["id"], event["event_type"]) for event in events)
+    events = desk.site.event_records[told.first : min(told.end, told.first + _LINKS)]
+    links = Markup(", ").join(show.link("event", event.id, event.event_type) for event in events)
     if count > _LINKS:
         more = Markup('<a href="{}">{}</a>').format(
             url_for("sim.events"), show.words.count("told.more", count - _LINKS, number=show.number(count - _LINKS))
@@ -173,9 +174,9 @@ def sentence_of(desk: Desk, told: Told, show: Show) -> Markup:
     return said + Markup(" {}{}{}. ").format(counted, show.words("colon"), links) + _arrival(desk, events, show)
 
 
-def _arrival(desk: Desk, events: Sequence[Body], show: Show) -> str:
+def _arrival(desk: Desk, events: Sequence[EventRecord], show: Show) -> str:
     """How the webhooks of these events stand, in a few words."""
-    statuses = [each.status for event in events for each in desk.simulation.deliveries.of(event["id"])]
+    statuses = [each.status for event in events for each in desk.simulation.deliveries.of(event.id)]
     if not statuses:
         return show.words("told.no_endpoint")
     if all(status in ("succeeded", "skipped") for status in statuses):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from flask import request
 
 from ..balances import OPEN
+from ..events import EventRecord
 from ..state import Body
 from . import customers as customer_deeds
 from .deeds import DEEDS, Deed
@@ -26,21 +26,20 @@ WEBHOOK_STATES = ("scheduled", "succeeded", "re_scheduled", "failed", "skipped",
 def overview(desk: Desk, failure: Failure | None = None) -> str:
     site = desk.site
     with site.lock:
-        subscriptions = Counter(body["status"] for body in site.all("subscription"))
-        open_invoices = [body for body in site.all("invoice") if body["status"] in OPEN]
-        customers = len(site.all("customer"))
+        subscriptions = {state: len(site.find("subscription", status=state)) for state in SUBSCRIPTION_STATES}
+        open_invoices = [body for state in OPEN for body in site.find("invoice", status=state)]
     return page(
         desk,
         "overview.html",
         section="overview",
-        customers_count=customers,
-        subscriptions_count=subscriptions,
+        customers_count=len(site.ids("customer")),
+        subscriptions_count={state: count for state, count in subscriptions.items() if count},
         open_count=len(open_invoices),
         owed=sum(body["amount_due"] for body in open_invoices),
         events_count=len(site.events),
-        latest=_newest(desk, _LATEST),
+        latest=desk.site.event_records[: -_LATEST - 1 : -1],
         deeds=latest_deeds(desk, _LATEST),
-        about=_about,
+        about=_about(desk),
         next_due_at=desk.simulation.next_due_at,
         clock_forms=forms(desk, "clock", "", {}, failure),
         failure=failure,
@@ -89,7 +88,7 @@ def customer(desk: Desk, id: str, failure: Failure | None = None) -> str:
 
 def subscriptions(desk: Desk, failure: Failure | None = None) -> str:
     state = request.args.get("status", "")
-    found = [body for body in _newest_first(desk, "subscription") if state in ("", body["status"])]
+    found = _newest_first(desk, "subscription", **({"status": state} if state else {}))
     return page(
         desk,
         "subscriptions.html",
@@ -120,7 +119,7 @@ def subscription(desk: Desk, id: str, failure: Failure | None = None) -> str:
 
 def invoices(desk: Desk, failure: Failure | None = None) -> str:
     state = request.args.get("status", "")
-    found = [body for body in _newest_first(desk, "invoice") if state in ("", body["status"])]
+    found = _newest_first(desk, "invoice", **({"status": state} if state else {}))
     return page(
         desk,
         "invoices.html",
@@ -151,11 +150,12 @@ def invoice(desk: Desk, id: str, failure: Failure | None = None) -> str:
 
 def events(desk: Desk, failure: Failure | None = None) -> str:
     wanted, state = request.args.get("type", "").strip(), request.args.get("status", "")
-    found = [
-        event
-        for event in _newest(desk, None)
-        if wanted in event["event_type"] and (not state or state in _webhook_states(event))
-    ]
+    with desk.site.lock:
+        found = [
+            record
+            for record in reversed(desk.site.event_records)
+            if wanted in record.event_type and (not state or any(state == status for _, status in record.webhooks))
+        ]
     return page(
         desk,
         "events.html",
@@ -164,8 +164,7 @@ def events(desk: Desk, failure: Failure | None = None) -> str:
         wanted=wanted,
         state=state,
         states=WEBHOOK_STATES,
-        webhook_states=_webhook_states,
-        about=_about,
+        about=_about(desk),
         form=form_of(desk, DEEDS["send-shuffled"], "", {}, failure),
         failure=failure,
     )
@@ -178,7 +177,7 @@ def event(desk: Desk, id: str, failure: Failure | None = None) -> str:
         "event.html",
         section="events",
         event=body,
-        about=_about(body),
+        about=_about(desk)(desk.site.event_record(id)),
         deliveries=desk.simulation.deliveries.of(id),
         misdeeds=desk.simulation.ledger.of(id),
         effects=list(desk.effects(id)) if desk.effects else None,
@@ -242,31 +241,23 @@ def of(desk: Desk, deed: Deed, id: str, failure: Failure) -> str:
     return _OF_ALL[deed.kind](desk, failure)
 
 
-def _newest_first(desk: Desk, kind: str) -> list[Body]:
+def _newest_first(desk: Desk, kind: str, **fields: object) -> list[Body]:
     with desk.site.lock:
-        return desk.site.all(kind)[::-1]
-
-
-def _newest(desk: Desk, count: int | None) -> list[Body]:
-    events: Sequence[Body] = desk.site.events
-    with desk.site.lock:
-        return list(reversed(events[-count:] if count else events))
+        return desk.site.find(kind, **fields)[::-1]
 
 
 def _customer_of(desk: Desk) -> Callable[[Body], Body]:
     return lambda body: desk.site.current("customer", body["customer_id"])
 
 
-def _webhook_states(event: Body) -> list[str]:
-    """How the deliveries of an event stand, each state once."""
-    return list(dict.fromkeys(webhook["webhook_status"] for webhook in event["webhooks"]))
+def _about(desk: Desk) -> Callable[[EventRecord], list[tuple[str, str, str]]]:
+    """What an event is about, and whose that is: kind, id, and what to call it."""
 
+    def about(record: EventRecord) -> list[tuple[str, str, str]]:
+        found = [] if record.kind == "customer" else [(record.kind, record.subject_id, record.subject_id)]
+        if record.customer_id:
+            company = desk.site.current("customer", record.customer_id).get("company")
+            found.append(("customer", record.customer_id, company or record.customer_id))
+        return found
 
-def _about(event: Body) -> list[tuple[str, str, str]]:
-    """What an event carries: kind, id, and what to call it."""
-    found = []
-    for kind, body in event["content"].items():
-        for each in body if isinstance(body, list) else [body]:
-            if "id" in each:
-                found.append((kind, each["id"], each.get("company") or each["id"]))
-    return found
+    return about
