@@ -53,12 +53,12 @@ class Site(Subscriptions):
     def coming(self, count: int) -> list[tuple[datetime, str, Key]]:
         """The next things that will happen by themselves: when, what (the name of it), and to which object."""
         with self.lock:
-            found = []
-            for due, key in self._agenda.coming(count):
-                deed = self._due(self.current(*key))
-                assert deed  # noqa: S101 (as in step_to_next_due)
-                found.append((max(self.now, instant_of(due.at)), deed[1].__name__.strip("_"), key))
-            return found
+            planned = [(due, key, self._due(self.current(*key))) for due, key in self._agenda.coming(count)]
+            return [
+                (max(self.now, instant_of(due.at)), deed[2].__name__.strip("_"), key)
+                for due, key, deed in planned
+                if deed
+            ]
 
     def step_to_next_due(self) -> None:
         """Move the clock to the next thing that is due, and have that one thing happen.

@@ -6,7 +6,7 @@ from ..site import Site
 from ..state import Body
 from .deeds import Deed, Done, add, choice, on_site
 from .forms import Field, Values
-from .show import Link, Show
+from .show import Amount, Link, Show
 
 # Where a customer may live, by the taxes it pays there.
 PLACES: dict[str, Body] = {
@@ -84,6 +84,16 @@ def _delete_card(site: Site, id: str, values: Values) -> Done:
 def _delete(site: Site, id: str, values: Values) -> Done:
     customer = site.delete_customer(id)
     return Done("customers", "", {"company": str(customer.get("company", id))})
+
+
+def _pay_ahead(site: Site, id: str, values: Values) -> Done:
+    payment = site.record_excess_payment(id, values["amount"], method=values["method"], reference=values["reference"])
+    return Done("customer", id, {"customer": named(site.current("customer", id)), "amount": Amount(payment["amount"])})
+
+
+def _give_credits(site: Site, id: str, values: Values) -> Done:
+    site.add_promotional_credits(id, values["amount"])
+    return Done("customer", id, {"customer": named(site.current("customer", id)), "amount": Amount(values["amount"])})
 
 
 def named(customer: Body) -> Link:
@@ -168,6 +178,16 @@ add(
         ),
     )
 )  # fmt: skip
+_AMOUNT = Field("amount", "money", required=True)
+add(
+    Deed(
+        "pay-ahead",
+        "customer",
+        on_site(_pay_ahead),
+        (_AMOUNT, choice("method", "check", "bank_transfer"), Field("reference")),
+    )
+)
+add(Deed("give-credits", "customer", on_site(_give_credits), (_AMOUNT,)))
 add(
     Deed(
         "delete-card",

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from ..balances import OPEN
 from ..customers import METHODS_BY_HAND
 from ..site import Site
-from ..state import Body, Declined
+from ..state import Body
 from .deeds import Deed, Done, add, on_site
 from .forms import Field, Option, Values
 from .show import Amount, Fact, Link, Show, Status
 
 
 def _pay_by_card(site: Site, id: str, values: Values) -> Done:
-    _charge(site, id, None)
+    site.pay_by_card(id)
     return _done(site, id)
 
 
 def _card_fails(site: Site, id: str, values: Values) -> Done:
-    _charge(site, id, False)
+    site.pay_by_card(id, succeeds=False)
     return _done(site, id)
-
-
-def _charge(site: Site, id: str, succeeds: bool | None) -> None:
-    with suppress(Declined):  # the attempt stands on the invoice, and its state says how it ended
-        site.pay_by_card(id, succeeds=succeeds)
 
 
 def _cheque_arrives(site: Site, id: str, values: Values) -> Done:
@@ -63,8 +57,28 @@ def _apply_excess(site: Site, id: str, values: Values) -> Done:
     return _done(site, id)
 
 
+def _apply_credits(site: Site, id: str, values: Values) -> Done:
+    site.apply_credits(id)
+    return _done(site, id)
+
+
+def _expect(site: Site, id: str, values: Values) -> Done:
+    site.pause_dunning(id, values["expected"])
+    return _done(site, id, at=values["expected"])
+
+
+def _stop_dunning(site: Site, id: str, values: Values) -> Done:
+    site.stop_dunning(id)
+    return _done(site, id)
+
+
 def _refund(site: Site, id: str, values: Values) -> Done:
-    refund = site.refund(id, values["amount"])
+    invoice = site.current("invoice", id)
+    if _by_card(site, invoice):
+        refund = site.refund(id, values["amount"])
+    else:
+        method = payments_of(site, invoice)[-1]["payment_method"]
+        refund = site.record_refund(id, values["amount"], method=method)
     return _done(site, id, amount=Amount(refund["amount"]))
 
 
@@ -144,6 +158,14 @@ def _has_excess(site: Site, body: Body) -> bool:
     return bool(site.current("customer", body["customer_id"])["excess_payments"])
 
 
+def _has_credits(site: Site, body: Body) -> bool:
+    return bool(site.find("credit_note", available_to=body["customer_id"]))
+
+
+def _is_chased(site: Site, body: Body) -> bool:
+    return body["status"] == "payment_due" and body.get("dunning_status") == "in_progress"
+
+
 def _is_untouched(site: Site, body: Body) -> bool:
     """Whether nothing was ever paid or credited on an open invoice."""
     links = ("linked_payments", "applied_credits", "adjustment_credit_notes", "issued_credit_notes")
@@ -186,6 +208,19 @@ add(
         offered=lambda site, body: _owes(site, body) and _has_excess(site, body),
     )
 )  # fmt: skip
+add(
+    Deed(
+        "apply-credits", "invoice", on_site(_apply_credits),
+        offered=lambda site, body: _owes(site, body) and _has_credits(site, body),
+    )
+)  # fmt: skip
+add(
+    Deed(
+        "expect-payment", "invoice", on_site(_expect), (Field("expected", "instant", required=True),),
+        offered=_is_chased,
+    )
+)  # fmt: skip
+add(Deed("stop-dunning", "invoice", on_site(_stop_dunning), offered=_is_chased))
 add(Deed("close-invoice", "invoice", on_site(_close), offered=lambda site, body: body["status"] == "pending"))
 add(
     Deed(

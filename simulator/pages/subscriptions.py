@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..pricing import CATALOGUE
+from ..pricing import ItemPrice
 from ..site import Site
 from ..state import Body, Refused
 from ..subscriptions import LIVE
@@ -67,6 +67,22 @@ def _change_seats(site: Site, id: str, values: Values) -> Done:
 
 def _change_plan(site: Site, id: str, values: Values) -> Done:
     site.change_plan(id, values["plan"])
+    return _done(site, id)
+
+
+def _add_item(site: Site, id: str, values: Values) -> Done:
+    item = {"item_price_id": values["addon"], "quantity": values["quantity"]}
+    site.update_items(id, [{field: value for field, value in item.items() if value is not None}])
+    return _done(site, id)
+
+
+def _remove_item(site: Site, id: str, values: Values) -> Done:
+    site.update_items(id, remove=[values["item"]])
+    return _done(site, id)
+
+
+def _forget_change(site: Site, id: str, values: Values) -> Done:
+    site.remove_scheduled_changes(id)
     return _done(site, id)
 
 
@@ -133,9 +149,10 @@ def _prices(item_type: str) -> Callable[[Site, Show, Body], list[Option]]:
     """The prices of the catalogue of one type, each with what it costs."""
 
     def options(site: Site, show: Show, body: Body) -> list[Option]:
-        prices = [price for price in CATALOGUE.values() if price.item_type == item_type]
+        prices = [ItemPrice.of(price) for price in site.find("item_price", item_type=item_type, status="active")]
         return [
-            (price.id, f"{price.name}, {show.money(price.amount)} {show.words('period.month')}") for price in prices
+            (price.id, f"{price.name}, {show.money(price.amount)} {show.words(f'period.{price.unit}')}")
+            for price in prices
         ]
 
     return options
@@ -163,6 +180,29 @@ def _reasons(site: Site, show: Show, body: Body) -> list[Option]:
 
 def _addons(site: Site, show: Show, body: Body) -> list[Option]:
     return [("", show.words("option.addon.none")), *_prices("addon")(site, show, body)]
+
+
+def _extras(site: Site, show: Show, body: Body) -> list[Option]:
+    """Everything that can be added to a subscription: add-ons of its own period, and one-time charges."""
+    unit = body["billing_period_unit"]
+    prices = [
+        ItemPrice.of(price)
+        for item_type in ("addon", "charge")
+        for price in site.find("item_price", item_type=item_type, status="active")
+    ]
+    return [
+        (price.id, f"{price.name}, {show.money(price.amount)} {show.words(f'period.{price.unit}')}")
+        for price in prices
+        if price.unit in (unit, "")
+    ]
+
+
+def _own_extras(site: Site, show: Show, body: Body) -> list[Option]:
+    return [(item["item_price_id"], item["item_price_id"]) for item in _extras_of(body)]
+
+
+def _extras_of(body: Body) -> list[Body]:
+    return [item for item in body["subscription_items"] if item["item_type"] == "addon"]
 
 
 def _seats_now(site: Site, show: Show, body: Body) -> str:
@@ -240,6 +280,18 @@ add(
         offered=_is("active", "non_renewing", "in_trial", "future"),
     )
 )
+add(
+    Deed(
+        "add-item",
+        "subscription",
+        on_site(_add_item),
+        (
+            Field("addon", "choice", required=True, options=_extras),
+            Field("quantity", "whole", least=1, most=10_000),
+        ),
+        offered=_is("active", "non_renewing", "in_trial"),
+    )
+)
 add(Deed("pause", "subscription", on_site(_pause), (Field("resume_at", "instant"),), offered=_is("active")))
 add(Deed("resume", "subscription", on_site(_resume), offered=_is("paused")))
 add(
@@ -249,6 +301,14 @@ add(
         on_site(_move),
         (Field("customer", "choice", required=True, options=_others),),
         offered=_is("active", "non_renewing", "in_trial", "future"),
+    )
+)
+add(
+    Deed(
+        "forget-change",
+        "subscription",
+        on_site(_forget_change),
+        offered=lambda site, body: bool(body["has_scheduled_changes"]),
     )
 )
 add(Deed("keep", "subscription", on_site(_keep), offered=_is_ending))
@@ -270,6 +330,16 @@ add(
         on_site(_cancel_now),
         (_REASON, Field("credit", "yes")),
         offered=lambda site, body: body["status"] != "cancelled",
+        final=True,
+    )
+)
+add(
+    Deed(
+        "remove-item",
+        "subscription",
+        on_site(_remove_item),
+        (Field("item", "choice", required=True, options=_own_extras),),
+        offered=lambda site, body: body["status"] in LIVE and bool(_extras_of(body)),
         final=True,
     )
 )

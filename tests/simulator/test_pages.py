@@ -380,6 +380,32 @@ def test_refund_write_off_void_and_delete(browser: FlaskClient, site: Site) -> N
         assert gone or site.current("invoice", id)["status"] == "voided"
 
 
+def test_credits_and_money_paid_ahead_are_spent(browser: FlaskClient, site: Site) -> None:
+    do(browser, "pay-ahead", story.ATELIER, amount="100,00", method="check", reference="CHQ 7")
+    do(browser, "apply-excess", "F-10431")
+    assert site.current("invoice", "F-10431")["amount_due"] == 162463
+    do(browser, "give-credits", story.ATELIER, amount="25,00")
+    assert site.current("customer", story.ATELIER)["promotional_credits"] == 2500
+
+
+def test_dunning_waits_for_money_that_was_announced_and_is_stopped(browser: FlaskClient, site: Site) -> None:
+    do(browser, "jump", to="2021-02-20T12:00")
+    do(browser, "expect-payment", "F-10431", expected="2021-03-05T12:00")
+    assert "expected_payment_date" in site.current("invoice", "F-10431")
+    do(browser, "stop-dunning", "F-10431")
+    assert site.current("invoice", "F-10431")["status"] == "not_paid"
+
+
+def test_add_ons_come_and_go_and_a_planned_change_is_forgotten(browser: FlaskClient, site: Site) -> None:
+    do(browser, "remove-item", SEATS, item=SUPPORT.id)
+    assert len(site.current("subscription", SEATS)["subscription_items"]) == 1
+    do(browser, "add-item", SEATS, addon=SUPPORT.id)
+    assert len(site.current("subscription", SEATS)["subscription_items"]) == 2
+    do(browser, "change-seats", SEATS, seats="9", moment="end")
+    do(browser, "forget-change", SEATS)
+    assert not site.current("subscription", SEATS)["has_scheduled_changes"]
+
+
 def test_seats_now_and_at_the_end_of_the_term_and_by_wire(browser: FlaskClient, site: Site) -> None:
     do(browser, "change-seats", SEATS, seats="3", moment="now")
     assert site.current("subscription", SEATS)["subscription_items"][0]["quantity"] == 3
