@@ -11,6 +11,7 @@ from local.children import LocalError
 BENCHMARKS = {
     "receive": ("bench.receive", "events taken by HTTP, beside a minimal durable Flask receiver"),
     "apply": ("bench.apply", "events applied by two processes, beside bare psycopg that writes the same rows"),
+    "webhooks": ("bench.webhooks", "events sent by the make-believe Chargebee to a receiver that does nothing"),
     "slow": ("bench.slow_clients", "answers of the receiver while slow clients hold its connections"),
 }
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import apply, events, receive, slow_clients, tables
+from bench import apply, events, receive, slow_clients, tables, webhooks
 from bench.__main__ import BENCHMARKS, main
 from bench.stack import Stack, running
 
@@ -83,6 +83,13 @@ def test_histories_share_no_object_and_keep_their_order() -> None:
 
 
 @pytest.mark.long
+def test_webhooks_are_sent_and_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    options = "--reps 1 --events 50 --connections 2 --patience 0".split()
+    (sample,) = webhooks.measure(webhooks.parse(options))
+    assert sample.rate > 0 and sample.cpu > 0
+    assert "events/s, p50" in capsys.readouterr().out
+
+
 def test_slow_clients_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     slow_clients.main("--slow 2 --mode headers --seconds 2".split())
     assert "headers     2 slow" in capsys.readouterr().out
