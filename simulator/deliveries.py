@@ -14,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Literal
 
-from .chaos import AFTERWARDS, ALTERED, CREDENTIALS, CUT, SPOILED, V1, Chaos, Ledger, Plan
+from .chaos import AFTERWARDS, ALTERED, CREDENTIALS, CUT, NOTHING, SPOILED, V1, Chaos, Ledger, Plan
 from .events import EventRecord
 from .site import Site
 from .state import Body, Refused, WrongValue
+from .terms import instant_of
 from .webhooks import Attempt, Endpoint, Sender, bytes_of
 
 # Support article 257941: up to seven retries, each so long after the failure before it.
@@ -55,13 +57,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class _Errand:
-    """Something to be sent when its time comes: to every endpoint, one after another, or to the one that refused."""
+    """Something to be sent when its time comes: to every endpoint, one after another, or to the one that refused.
+
+    A first go or a retry that fails is retried; of what a person commands only success counts; of a copy nothing does.
+    """
 
     event_id: str
+    why: Literal["first", "retry", "command", "copy"] = "first"
     endpoint_id: str | None = None
-    again: bool = False  # a copy, or by a person's command: when it fails, nothing follows from that
     trick: str | None = None
     afterwards: tuple[str, ...] = ()
+    in_burst: bool = False
 
 
 class Deliveries:
@@ -142,18 +148,45 @@ class Deliveries:
 
     # ---- sending -----------------------------------------------------------------------------------------------------
 
-    def send_due(self, now: datetime, pace: Callable[[], object] = lambda: None) -> int:
-        """Send what is due by then, and say how many attempts that took. `pace` is called before each event."""
+    def send_due(self, now: datetime) -> int:
+        """Send what is due by then, and say how many attempts that took."""
         before = self.counts["attempts"]
-        while not self._stopped.is_set() and (batch := self._take(now)):
-            self._send(batch, now, pace)
+        while not self._stopped.is_set() and (batch := self._due_by(now)):
+            self._send(batch, now)
         return self.counts["attempts"] - before
+
+    def look_ahead(self, most: int) -> int:
+        """Put up to so many new events in the queue, each at its own time, and say how many those are."""
+        before = self._taken
+        while self._taken - before < most and (new := self._take_new(min(_AT_ONCE, most - self._taken + before))):
+            for at, errand in new:
+                self._put(at, errand)
+        return self._taken - before
+
+    def send_next(self, count: int, pace: Callable[[], object] = lambda: None) -> datetime | None:
+        """Send the next things that wait, without waiting for their time; when the last of them was due.
+
+        For loads, which go through the past as fast as it can be sent: retries come when their time has come among the
+        events, not in real time. `pace` is called before each event but those of a burst.
+        """
+        batch = [heapq.heappop(self._queue) for _ in range(min(count, len(self._queue)))]
+        if not batch:
+            return None
+        now = batch[-1][0]
+        self._send([errand for _, _, errand in batch], now, pace)
+        return now
+
+    def send_rest(self) -> None:
+        """Send everything that waits, retries to their end, as if the time for it had come; the site's clock stays."""
+        self.look_ahead(len(self._site.events))
+        while not self._stopped.is_set() and self.send_next(1):
+            pass
 
     def pass_over(self) -> None:
         """Leave out what has not been looked at: the receivers have it from an earlier run."""
         self._taken = len(self._site.events)
 
-    def _take(self, now: datetime) -> list[_Errand]:
+    def _due_by(self, now: datetime) -> list[_Errand]:
         """What goes next: what has waited long enough, then new events, as chaos has arranged them."""
         due = []
         while self._queue and self._queue[0][0] <= now:
@@ -166,33 +199,31 @@ class Deliveries:
         return due
 
     def _take_new(self, most: int) -> list[tuple[datetime, _Errand]]:
-        """The errands of events that nobody has looked at yet, each with its time."""
-        placed: list[tuple[int, datetime, _Errand]] = []
+        """The errands of events that nobody has looked at yet, each with its time, in the order they are to go."""
+        placed: list[tuple[int, datetime, Plan, _Errand]] = []
         for record in self._new_events(most):
-            place, id = self._taken, record.id
+            place, id, occurred_at = self._taken, record.id, instant_of(record.occurred_at)
             self._taken += 1
-            plan = self.chaos.plan(id)
-            at = self._time_of(plan)
+            plan = NOTHING if record.silent else self.chaos.plan(id)
             self._open(record, dropped=plan.dropped)
             for trick, measure in plan.tricks():
-                self.ledger.add(id, trick, measure, self._site.now)
-            if plan.dropped or not self._endpoints:
-                continue
-            errand = _Errand(id, trick=plan.spoiled, afterwards=plan.afterwards)
-            placed.append((place + plan.places, at, errand))
-            placed += [(place + plan.places, at, _Errand(id, again=True))] * plan.copies
+                self.ledger.add(id, trick, measure, occurred_at)
+            if not plan.dropped and not record.silent and self._endpoints:
+                at = self._unless_held(occurred_at, plan)
+                errand = _Errand(id, trick=plan.spoiled, afterwards=plan.afterwards, in_burst=at > occurred_at)
+                placed.append((place + plan.places, at, plan, errand))
         placed.sort(key=lambda each: each[0])
-        return [(at, errand) for _, at, errand in placed]
+        return list(_timed(placed))
 
     def _new_events(self, most: int) -> Sequence[EventRecord]:
         with self._site.lock:
             return self._site.event_records[self._taken : self._taken + most]
 
-    def _time_of(self, plan: Plan) -> datetime:
-        now = self._site.now
-        if self._held_until is None or self._held_until <= now:
-            self._held_until = now + _BURST_LASTS if plan.starts_burst else None
-        return max(now + plan.late_by, self._held_until or now)
+    def _unless_held(self, occurred_at: datetime, plan: Plan) -> datetime:
+        """When an event goes but for its own delay: at once, or when the burst ends that it came into."""
+        if self._held_until is None or self._held_until <= occurred_at:
+            self._held_until = occurred_at + _BURST_LASTS if plan.starts_burst else None
+        return self._held_until or occurred_at
 
     def _open(self, event: EventRecord, *, dropped: bool) -> None:
         """Look at an event for the first time. One that gets lost looks delivered: nobody is told of a loss."""
@@ -215,7 +246,7 @@ class Deliveries:
         self._number += 1
         heapq.heappush(self._queue, (at, self._number, errand))
 
-    def _send(self, batch: Sequence[_Errand], now: datetime, pace: Callable[[], object]) -> None:
+    def _send(self, batch: Sequence[_Errand], now: datetime, pace: Callable[[], object] = lambda: None) -> None:
         """Send a batch: in order, or over several connections at once, where the order is whatever it comes to."""
         lines = min(self._connections, len(batch))
         if lines <= 1:
@@ -226,11 +257,12 @@ class Deliveries:
         for running in [self._pool.submit(self._run, shared, now, pace) for _ in range(lines)]:
             running.result()
 
-    def _run(self, errands: Iterator[_Errand], now: datetime, pace: Callable[[], object]) -> None:
+    def _run(self, errands: Iterator[_Errand], now: datetime, pace: Callable[[], object] = lambda: None) -> None:
         for errand in errands:
             if self._stopped.is_set():
                 return
-            pace()
+            if not errand.in_burst:
+                pace()
             for endpoint in self._endpoints:
                 if errand.endpoint_id in (None, endpoint.id):
                     self._deliver(errand, endpoint, now)
@@ -249,14 +281,14 @@ class Deliveries:
         with self._lock:
             delivery.attempts.append(attempt)
             self._count(attempt)
-            self.counts["retried"] += errand.endpoint_id is not None
-            if attempt.accepted and errand.trick not in AFTERWARDS:
-                self._end(delivery, "succeeded")
-            elif not errand.again and not attempt.accepted:
+            self.counts["retried"] += errand.why == "retry"
+            if not attempt.accepted and errand.why in ("first", "retry"):
                 self._try_again(delivery, now)
+            elif attempt.accepted and errand.why != "copy" and errand.trick not in AFTERWARDS:
+                self._end(delivery, "succeeded")
         if attempt.accepted:
             for trick in errand.afterwards:
-                self._deliver(_Errand(errand.event_id, again=True, trick=trick), endpoint, now)
+                self._deliver(_Errand(errand.event_id, "copy", trick=trick), endpoint, now)
 
     def _attempt(self, event: Body, endpoint: Endpoint, now: datetime, trick: str | None) -> Attempt:
         answer = self._senders[endpoint.id].post(
@@ -283,7 +315,7 @@ class Deliveries:
             self._end(delivery, "failed")
             return
         delivery.due_at = now + RETRY_AFTER[delivery.failures - 1]
-        self._put(delivery.due_at, _Errand(delivery.event_id, delivery.endpoint_id))
+        self._put(delivery.due_at, _Errand(delivery.event_id, "retry", delivery.endpoint_id))
         if delivery.status != "re_scheduled":
             delivery.status = "re_scheduled"
             self._show(delivery.event_id)
@@ -308,7 +340,7 @@ class Deliveries:
         if trick not in (None, *SPOILED, *AFTERWARDS):
             raise WrongValue(f"{trick!r} is no fault of a sending; there is {', '.join((*SPOILED, *AFTERWARDS))}")
         self._look_at(event_id)
-        once_more = _Errand(event_id, again=True, trick=trick)
+        once_more = _Errand(event_id, "command", trick=trick)
         first = None if trick else self._pull(event_id)
         if trick or times > 1:
             self.ledger.add(event_id, trick or "duplicate", "by command", self._site.now)
@@ -317,7 +349,7 @@ class Deliveries:
     def send_late(self, event_id: str, at: datetime) -> None:
         """Send an event at a later instant of site time: its first go, where that has not been, else once more."""
         self._look_at(event_id)
-        self._put(at, self._pull(event_id) or _Errand(event_id, again=True))
+        self._put(at, self._pull(event_id) or _Errand(event_id, "command"))
         self.ledger.add(event_id, "delay", f"by command, to {at:%Y-%m-%d %H:%M:%S}", self._site.now)
 
     def send_shuffled(self, event_ids: Sequence[str]) -> list[Attempt]:
@@ -325,7 +357,7 @@ class Deliveries:
         errands = []
         for id in event_ids:
             self._look_at(id)
-            errands.append(self._pull(id) or _Errand(id, again=True))
+            errands.append(self._pull(id) or _Errand(id, "command"))
             self.ledger.add(id, "reorder", "by command", self._site.now)
         return self._send_now(_out_of_order(errands, f"{self.chaos.seed} {' '.join(event_ids)}"))
 
@@ -356,15 +388,13 @@ class Deliveries:
 
     def _look_at(self, event_id: str) -> None:
         """Put everything new in the queue, so that a command can be given about any of it."""
-        while new := self._take_new(_AT_ONCE):
-            for at, errand in new:
-                self._put(at, errand)
+        self.look_ahead(len(self._site.events))
         self._site.event_record(event_id)  # refuses an id that is no event's
 
     def _pull(self, event_id: str) -> _Errand | None:
         """Take the first go of an event out of the queue, where it is still to come."""
         for number, (_, _, errand) in enumerate(self._queue):
-            if errand.event_id == event_id and errand.endpoint_id is None and not errand.again:
+            if errand.event_id == event_id and errand.why == "first":
                 del self._queue[number]
                 heapq.heapify(self._queue)
                 return errand
@@ -381,7 +411,7 @@ class Deliveries:
 
         self.watch = remember
         try:
-            self._run(iter(errands), self._site.now, lambda: None)
+            self._run(iter(errands), self._site.now)
         finally:
             self.watch = watch
         return made
@@ -414,6 +444,17 @@ class _Shared:
 def _canonical(statuses: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """The same tuple for the same statuses: of hundreds of thousands of events most stand alike."""
     return statuses
+
+
+def _timed(placed: Iterable[tuple[int, datetime, Plan, _Errand]]) -> Iterator[tuple[datetime, _Errand]]:
+    """Each errand and its copies with their time: one that is overtaken goes when the last of those goes."""
+    latest = None
+    for _, at, plan, errand in placed:
+        latest = max(at, latest or at)
+        when = (latest if plan.places else at) + plan.late_by
+        yield when, errand
+        for _ in range(plan.copies):
+            yield when, _Errand(errand.event_id, "copy", in_burst=errand.in_burst)
 
 
 def _first_status(endpoint: Endpoint, event: EventRecord, dropped: bool) -> str:

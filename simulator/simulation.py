@@ -134,6 +134,10 @@ class Simulation:
             log.exception("the site's clock has stopped; run_clock starts it again")
             self.clock_mode, self._ticker = "frozen", None
 
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
+
     def close(self) -> None:
         """Stop the clock and the sending; attempts that have begun are waited for."""
         self._stopped.set()

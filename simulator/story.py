@@ -1,4 +1,4 @@
-"""The demo story: a customer's year, as steps that act on a site and say what must follow from them.
+"""Stories: the demo's, a customer's year, and a shorter one; steps that act on a site and say what must follow.
 
 The expected consequences are written out as plain data, so that a checker outside can compare them with what the
 worker made of the events. Everything is in the site's own ids; amounts are in cents.
@@ -72,13 +72,21 @@ class Step:
         self.act(site)
 
 
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Steps in order, on a site on which nobody has bought anything yet (`a_site`)."""
+
+    title: str
+    steps: tuple[Step, ...]
+
+
 def a_site(seed: int = 1) -> Site:
     """The site on which the story begins: nobody has bought anything yet."""
     return Site(seed=seed, now=_on("2021-01-04 09:00:00"), timezone="America/Toronto")
 
 
 def steps() -> tuple[Step, ...]:
-    """The story, in order. It starts on 4 January 2021 and ends on 8 January 2022."""
+    """The demo story, in order. It starts on 4 January 2021 and ends on 8 January 2022."""
     return STORY
 
 
@@ -159,6 +167,15 @@ def _keep_subscription(site: Site) -> None:
 
 def _schedule_cancellation_again(site: Site) -> None:
     site.schedule_cancellation(TEST1234_SEATS, reason="No longer needed")
+
+
+def _card_is_replaced(site: Site) -> None:
+    site.add_card(TEST1234, last4="0002")  # which the bank will decline
+
+
+def _card_that_works(site: Site) -> None:
+    site.add_card(TEST1234, last4="1881")
+    site.pay_by_card("F-10392")
 
 
 def _nothing(site: Site) -> None:
@@ -317,3 +334,50 @@ STORY = (
         ),
     ),
 )
+
+_CARD_STORY = (
+    STORY[0],
+    Step(
+        "new-card",
+        "It gives the card that replaces the old one; the bank will not let it pay",
+        _on("2021-01-20 11:00:00"),
+        _card_is_replaced,
+        Consequences(seats={TEST1234_SEATS: 1}, owed={}, paid={"F-10391": 6784}),
+    ),
+    Step(
+        "declined",
+        "The month is renewed; the card is declined, and Chargebee goes on trying: nobody chases a card",
+        _on("2021-02-04 12:00:00"),
+        _nothing,
+        Consequences(seats={TEST1234_SEATS: 1}, owed={}, paid={"F-10391": 6784}),
+    ),
+    Step(
+        "paid",
+        "It gives a card that works, which pays at once",
+        _on("2021-02-05 09:00:00"),
+        _card_that_works,
+        Consequences(
+            seats={TEST1234_SEATS: 1},
+            owed={},
+            paid={"F-10391": 6784, "F-10392": 6784},
+            mails=(Mail("invoice", "F-10392"),),
+        ),
+    ),
+    Step(
+        "renewed",
+        "The next month is renewed and paid without anybody",
+        _on("2021-03-04 12:00:00"),
+        _nothing,
+        Consequences(
+            seats={TEST1234_SEATS: 1},
+            owed={},
+            paid={"F-10391": 6784, "F-10392": 6784, "F-10393": 6784},
+            mails=(Mail("invoice", "F-10393"),),
+        ),
+    ),
+)
+
+STORIES = {
+    "year": Story("a customer's year: seats by wire, a cheque that bounces, a cancellation", STORY),
+    "card": Story("a card that is declined at a renewal, and the one that replaces it", _CARD_STORY),
+}

@@ -11,7 +11,7 @@ import difflib
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -377,10 +377,7 @@ def read_database_url(environ: Mapping[str, str] | None = None) -> str:
     Raises:
         SettingsError: it is missing, or cannot be used.
     """
-    problems: list[str] = []
-    given, texts = _gathered(environ, ["QUITTANCE_ENV", "DATABASE_URL"], problems)
-    if problems:
-        raise SettingsError(problems)
+    given, texts = _gathered_alone(["DATABASE_URL"], environ)
     if "DATABASE_URL" not in texts:
         near = _nearly_given("database_url", given)
         raise SettingsError([f"DATABASE_URL is missing: {near}{_fix_of('database_url')}"])
@@ -388,6 +385,29 @@ def read_database_url(environ: Mapping[str, str] | None = None) -> str:
         return _database_url(texts["DATABASE_URL"])
     except ValueError as wrong:
         raise SettingsError([f"DATABASE_URL {wrong}"]) from None
+
+
+def read_texts(*names: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What these alone say by the rules of `Settings.read`, as they are written; what is not given is not there.
+
+    For commands that need few settings, or some that the product has not.
+
+    Raises:
+        SettingsError: a file of theirs cannot be read.
+    """
+    return _gathered_alone(names, environ)[1]
+
+
+def credentials_in(name: str, text: str) -> tuple[tuple[str, str], ...]:
+    """Pairs of user and password, as WEBHOOK_CREDENTIALS writes them, of the setting of this name.
+
+    Raises:
+        SettingsError: they are none.
+    """
+    try:
+        return _credentials(text)
+    except ValueError as wrong:
+        raise SettingsError([f"{name}: {wrong}"]) from None
 
 
 class Setting(NamedTuple):
@@ -451,6 +471,14 @@ def _gathered(
         problems.clear()
         given = _with_dotenv(given, problems)
         texts = _texts(given, names, problems)
+    return given, texts
+
+
+def _gathered_alone(names: Iterable[str], environ: Mapping[str, str] | None) -> tuple[dict[str, str], dict[str, str]]:
+    problems: list[str] = []
+    given, texts = _gathered(environ, ["QUITTANCE_ENV", *names], problems)
+    if problems:
+        raise SettingsError(problems)
     return given, texts
 
 

@@ -111,14 +111,14 @@ def test_reordered_events_are_overtaken_and_none_is_lost(receiver: Receiver) -> 
     assert max(late) <= 20
 
 
-def test_delayed_events_arrive_when_their_time_has_come(receiver: Receiver) -> None:
-    with Simulation(history(4), [receiver.endpoint()], Chaos(delay=0.5)) as simulation:
-        simulation.send_due()
-        made = {event["id"] for event in simulation.site.events}
-        delayed = set(simulation.ledger.events("delay"))
-        assert set(receiver.ids) == made - delayed and delayed
-        simulation.advance(days=2)
-        assert made <= set(receiver.ids)
+def test_delayed_events_arrive_when_their_time_has_come(simulation: Simulation, site: Site, receiver: Receiver) -> None:
+    simulation.chaos = Chaos(delay=0.5)
+    simulation.send_due()
+    made = {event["id"] for event in site.events}
+    delayed = set(simulation.ledger.events("delay"))
+    assert set(receiver.ids) == made - delayed and delayed
+    simulation.advance(days=2)
+    assert made <= set(receiver.ids)
 
 
 @pytest.mark.parametrize("trick", ["cut", "credentials"])

@@ -10,18 +10,22 @@ from simulator import Site, story
 from simulator.balances import OPEN
 
 
-def played_until(name: str) -> Site:
+def played_until(name: str, tale: str = "year") -> Site:
     site = story.a_site()
-    for step in story.steps():
+    for step in story.STORIES[tale].steps:
         step.play(site)
         if step.name == name:
             return site
     raise LookupError(name)
 
 
-@pytest.mark.parametrize("step", story.steps(), ids=lambda step: step.name)
-def test_each_step_leaves_the_site_as_it_says(step: story.Step) -> None:
-    site = played_until(step.name)
+@pytest.mark.parametrize(
+    ("tale", "step"),
+    [(tale, step) for tale, told in story.STORIES.items() for step in told.steps],
+    ids=lambda part: part if isinstance(part, str) else part.name,
+)
+def test_each_step_leaves_the_site_as_it_says(tale: str, step: story.Step) -> None:
+    site = played_until(step.name, tale)
     said = step.consequences
     live = ("active", "non_renewing", "in_trial")
 
@@ -92,3 +96,9 @@ def test_the_bounced_cheque_is_deleted_and_nothing_of_it_is_left() -> None:
 
 def test_the_story_is_the_same_bytes_each_time() -> None:
     assert played_until("end").dump() == played_until("end").dump()
+
+
+def test_the_declined_card_leaves_an_invoice_that_chargebee_goes_on_trying() -> None:
+    invoice = played_until("declined", "card").current("invoice", "F-10392")
+    assert (invoice["status"], invoice["dunning_status"], invoice["amount_due"]) == ("payment_due", "in_progress", 6784)
+    assert played_until("paid", "card").current("invoice", "F-10392")["dunning_status"] == "success"

@@ -35,6 +35,7 @@ class Nouns(click.Group):
         "followups": "Cheques and wires to chase.",
         "outbox": "What could not be delivered yet; release it.",
         "show": "The whole local truth about one object.",
+        "simulate": "A make-believe Chargebee: serve it, tell a story, send a load.",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

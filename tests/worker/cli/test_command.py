@@ -54,6 +54,7 @@ def test_help_names_the_verbs_and_every_reading_one_takes_json(monkeypatch):
         ("db", "upgrade"),
         ("events", "replay"),
         ("outbox", "release"),
+        ("simulate", "serve"),
     }
     reading = {name for name, verb in found.items() if any("--json" in param.opts for param in verb.params)}
     assert reading == set(found) - changing

@@ -1,0 +1,111 @@
+"""Sending many events of the past to a receiver at a bounded rate, and what became of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .simulation import Simulation
+from .webhooks import Attempt
+
+_BATCH = 200
+
+
+class Pace:
+    """Lets so many through a second, from however many threads."""
+
+    def __init__(self, rate: float) -> None:
+        self._step = 1 / rate
+        self._next = time.monotonic()
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        with self._lock:
+            at = self._next = max(self._next + self._step, time.monotonic())
+        time.sleep(max(0.0, at - time.monotonic()))
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a load came to. Times are in milliseconds of real time; `lost` are events that every retry failed for."""
+
+    events: int = 0
+    sent: int = 0
+    accepted: int = 0
+    refused: int = 0
+    unanswered: int = 0
+    retried: int = 0
+    lost: int = 0
+    seconds: float = 0.0
+    p50: float | None = None
+    p99: float | None = None
+    answers: dict[str, int] = field(default_factory=dict)  # by status, or the kind of fault
+    chaos: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        return self.sent / self.seconds if self.seconds else 0.0
+
+
+def send(
+    simulation: Simulation,
+    events: int,
+    rate: float,
+    patience: float = 1,
+    progress: Callable[[int], object] = lambda _count: None,
+) -> Outcome:
+    """Send the first so many events of a site, and their retries, at most `rate` a second but for bursts.
+
+    Site time is not waited for: the past is gone through in its order, as fast as the rate lets it. At the very end,
+    when only retries are left and all fail, the receiver has `patience` real seconds before each round to recover.
+    `progress` is told of every event whose first go is over, or that was dropped.
+    """
+    deliveries = simulation.deliveries
+    took: list[float] = []
+    answers: Counter[str] = Counter()
+    seen: set[str] = set()
+    lock = threading.Lock()
+
+    def watch(attempt: Attempt) -> None:
+        with lock:
+            took.append(1000 * attempt.answer.took)
+            answers[str(attempt.answer.status or attempt.answer.fault.partition(":")[0].partition(" (")[0])] += 1
+            if attempt.event_id not in seen:
+                seen.add(attempt.event_id)
+                progress(1)
+
+    deliveries.watch = watch
+    start = time.monotonic()
+    taken = deliveries.look_ahead(events)
+    progress(len(deliveries.ledger.dropped))
+    pace = Pace(rate)
+    while not simulation.stopped:
+        before, accepted = len(seen), deliveries.counts["accepted"]
+        if deliveries.send_next(_BATCH, pace) is None:
+            break
+        if len(seen) == before and deliveries.counts["accepted"] == accepted:
+            time.sleep(patience)  # only retries are left, and all of them failed
+    deliveries.watch = None
+    counts = deliveries.counts
+    took.sort()
+    return Outcome(
+        events=taken,
+        sent=counts["attempts"],
+        accepted=counts["accepted"],
+        refused=counts["refused"],
+        unanswered=counts["unanswered"],
+        retried=counts["retried"],
+        lost=counts["failed"],
+        seconds=time.monotonic() - start,
+        p50=_part(took, 0.5),
+        p99=_part(took, 0.99),
+        answers=dict(answers.most_common()),
+        chaos=deliveries.ledger.counts(),
+    )
+
+
+def _part(values: list[float], part: float) -> float | None:
+    return values[int(part * (len(values) - 1))] if values else None
