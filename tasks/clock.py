@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from models import Cancellation, OutboxRow, Subscription, clock
 from models.session import transaction
 
-from . import inbox, outbox
+from . import bounces, inbox, outbox
 from .cancellations import run_cancellation
 from .couriers import Couriers
 from .inbox import derive_one
@@ -34,6 +34,8 @@ def ring_what_is_due(engine: Engine, ring: Callable[[str], None]) -> list[str]:
     with transaction(engine) as session:
         due = ["events"] if inbox.is_due(session) else []
         due += [queue for queue in QUEUES if outbox.is_due(session, queue)]
+        if "mail" not in due and bounces.reports_are_due(session):
+            due.append("mail")
     for queue in due:
         ring(queue)
     return due
@@ -122,6 +124,7 @@ def drain(engine: Engine, couriers: Couriers) -> dict[str, int]:
     while True:
         events = inbox.apply_pending(engine, couriers.rules, seconds=60)
         cancellations = carry_out_due_cancellations(engine, couriers.rules)
+        bounces.apply_reports(engine)
         deliveries = sum(outbox.deliver_pending(engine, couriers, queue, seconds=60) for queue in QUEUES)
         done["events"] += events
         done["deliveries"] += deliveries

@@ -74,11 +74,11 @@ class Quittance:
         self._app = create_app(self.settings)
         self._receiver: FlaskClient = self._app.test_client()
 
-    def post(self, body: Body | bytes) -> TestResponse:
+    def post(self, body: Body | bytes, to: str = "/webhooks/chargebee") -> TestResponse:
         """One webhook call, as Chargebee makes it."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}
-        return self._receiver.post("/webhooks/chargebee", data=raw, headers=headers)
+        return self._receiver.post(to, data=raw, headers=headers)
 
     def take(self, *bodies: Body | bytes) -> None:
         """Post these, which must all be taken, and work off what follows."""

@@ -1,4 +1,4 @@
-"""The receiver as a Flask app: three routes, and no answer that would make Chargebee give up on an event."""
+"""The receiver as a Flask app: four routes, and no answer that would make Chargebee give up on an event."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from webhooks import body, health, problems
+from webhooks.mail import Postbox
 from webhooks.receive import Receiver
 from webhooks.store import Store, Unavailable
 from worker import doorbell
@@ -22,11 +23,16 @@ def create_app(settings: Settings) -> Flask:
     store = app.extensions["store"] = Store(settings.database_url)
     bell = app.extensions["doorbell"] = doorbell.configure(settings)
     receiver = Receiver(settings, store, bell)
+    postbox = Postbox(settings, store, bell)
     schema = health.Schema.of()
 
     @app.post("/webhooks/chargebee", provide_automatic_options=False)
     def take_event() -> Response:
         return jsonify(status=receiver.take(request))
+
+    @app.post("/webhooks/mail", provide_automatic_options=False)
+    def take_report() -> Response:
+        return jsonify(status=postbox.take(request))
 
     @app.get("/healthz")
     def healthz() -> Response:

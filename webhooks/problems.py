@@ -43,9 +43,9 @@ def answer_http(error: HTTPException) -> Response:
     """The response for what Flask itself refuses; keeps headers that belong to it, such as Allow."""
     details = {
         400: "The request was cut off before its end: send it again.",
-        404: "There is POST /webhooks/chargebee, GET /healthz and GET /readyz: check the URL entered in Chargebee.",
-        405: "Send events with POST /webhooks/chargebee.",
-        413: "An event has at most 1 MiB.",
+        404: "There is POST /webhooks/chargebee and /webhooks/mail, GET /healthz and /readyz: check the URL.",
+        405: "Send with POST.",
+        413: "A body has at most 1 MiB.",
     }
     status = error.code or 503
     response = answer(status, details.get(status, error.description or "The request is refused."))

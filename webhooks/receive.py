@@ -6,6 +6,8 @@ The order of the checks is the contract: nothing of the body is read for a calle
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import structlog
 from flask import Request
 
@@ -53,7 +55,7 @@ class Receiver:
         """
         self._authenticate(request)
         _check_headers(request)
-        raw = _whole_body(request)
+        raw = whole_body(request)
         try:
             head = body.read(raw)
         except body.Unreadable as reason:
@@ -89,11 +91,17 @@ class Receiver:
                 raise Problem(
                     403, "Calls are taken from listed addresses only: add yours to WEBHOOK_ALLOWED_ADDRESSES."
                 )
-        if not verify.is_authentic(request.environ.get("HTTP_AUTHORIZATION"), settings.webhook_credentials):
-            raise Problem(
-                401,
-                "The user or password is wrong: enter those of WEBHOOK_CREDENTIALS in Chargebee's webhook settings.",
-            )
+        require(
+            request,
+            settings.webhook_credentials,
+            "The user or password is wrong: enter those of WEBHOOK_CREDENTIALS in Chargebee's webhook settings.",
+        )
+
+
+def require(request: Request, credentials: Collection[tuple[str, str]], otherwise: str) -> None:
+    """Make sure that the caller shows one of these pairs, or say what to do `otherwise`."""
+    if not verify.is_authentic(request.environ.get("HTTP_AUTHORIZATION"), credentials):
+        raise Problem(401, otherwise)
 
 
 def _check_headers(request: Request) -> None:
@@ -106,12 +114,13 @@ def _check_headers(request: Request) -> None:
         raise Problem(400, "Content-Length is not a number: send the length of the body, in bytes.")
 
 
-def _whole_body(request: Request) -> bytes:
+def whole_body(request: Request) -> bytes:
+    """The body, if it is whole and not too large."""
     # MAX_CONTENT_LENGTH is one more than the limit. A body of unknown length is cut there, silently, so that what is
     # one byte too long is known by its length.
     raw = request.get_data(cache=False)
     if len(raw) > body.LIMIT:
-        raise Problem(413, "An event has at most 1 MiB: send the event as Chargebee makes it.")
+        raise Problem(413, "A body has at most 1 MiB: send it as it was made.")
     length = request.headers.get("Content-Length")
     if length and int(length) != len(raw):
         raise Problem(400, "The body is shorter than its Content-Length: the connection was cut, send it again.")

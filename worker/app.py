@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from models.session import engine_for
-from tasks import clock, inbox, outbox, registry
+from tasks import bounces, clock, inbox, outbox, registry
 from tasks.couriers import Couriers, couriers_of, rules_of
 
 from . import doorbell, log
@@ -145,7 +145,8 @@ def apply_pending() -> None:
 
 @app.task(name="tasks.deliver_mail", soft_time_limit=45, time_limit=60)
 def deliver_mail() -> None:
-    """Send the mail that is due."""
+    """Note the addresses that mail came back from, then send the mail that is due."""
+    bounces.apply_reports(_engine())
     _deliver("mail")
 
 
