@@ -168,7 +168,8 @@ class SubscriptionDeeds(CustomerDeeds):
 
     def when(self) -> str | datetime:
         date = self.site.now + timedelta(days=self.dice.randint(1, 40))
-        return self.dice.choice(["immediately", "immediately", "end_of_term", date])
+        choices: list[str | datetime] = ["immediately", "immediately", "end_of_term", date]
+        return self.dice.choice(choices)
 
     def drop_change(self) -> None:
         self.site.remove_scheduled_changes(self.one("subscription", has_scheduled_changes=True)["id"])

@@ -31,6 +31,8 @@ from local.valkey import Valkey
 from tests.builders import Quittance
 from tests.databases import House, an_engine
 
+pytest_plugins = ["simulator.fixtures"]
+
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 _servers: list[Server] = []

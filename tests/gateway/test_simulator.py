@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from werkzeug.serving import make_server
 
 from gateway.client import Gateway
 from gateway.errors import ProviderRefused
 from simulator import Site
-from simulator.http import create_app
+from simulator.fixtures import ChargebeeApi
 from simulator.pricing import MONTHLY
 
 
 @pytest.fixture
-def site() -> Site:
+def chargebee_site() -> Site:
     site = Site(seed=11)
     site.create_customer(id="marie", company="Société Test1234", first_name="Marie", email="marie@test1234.example")
     site.add_card("marie")
@@ -26,19 +23,13 @@ def site() -> Site:
 
 
 @pytest.fixture
-def address(site: Site) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(site, api_key="test_key"), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def site(chargebee_site: Site) -> Site:
+    return chargebee_site
 
 
 @pytest.fixture
-def gateway(address: str) -> Gateway:
-    return Gateway("boreal-test", "test_key", address)
+def gateway(chargebee_api: ChargebeeApi) -> Gateway:
+    return Gateway(chargebee_api.site_name, chargebee_api.key, chargebee_api.url)
 
 
 def test_every_object_comes_back_as_the_site_holds_it(site: Site, gateway: Gateway) -> None:
@@ -105,7 +96,7 @@ def test_what_is_not_there_is_refused_by_name(gateway: Gateway) -> None:
         assert (caught.value.status, caught.value.code) == (404, "resource_not_found")
 
 
-def test_a_wrong_key_is_refused_by_name(address: str) -> None:
+def test_a_wrong_key_is_refused_by_name(chargebee_api: ChargebeeApi) -> None:
     with pytest.raises(ProviderRefused, match="CHARGEBEE_API_KEY") as caught:
-        Gateway("boreal-test", "test_other", address).customer("marie")
+        Gateway(chargebee_api.site_name, "test_other", chargebee_api.url).customer("marie")
     assert (caught.value.status, caught.value.code) == (401, "api_authentication_failed")

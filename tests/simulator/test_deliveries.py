@@ -14,12 +14,6 @@ from tests.simulator.receiver import Receiver, receiving
 
 
 @pytest.fixture
-def simulation(site: Site, receiver: Receiver) -> Iterator[Simulation]:
-    with Simulation(site, [receiver.endpoint()]) as simulation:
-        yield simulation
-
-
-@pytest.fixture
 def another_receiver() -> Iterator[Receiver]:
     with receiving() as receiver:
         yield receiver

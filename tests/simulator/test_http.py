@@ -14,11 +14,6 @@ from simulator.pricing import MONTHLY, YEARLY
 Connect = Callable[[str], Chargebee]
 
 
-@pytest.fixture
-def client(client_of: Connect) -> Chargebee:
-    return client_of("test_key")
-
-
 def test_a_subscription_is_read_with_its_customer(site: Site, client: Chargebee) -> None:
     site.subscribe("marie", MONTHLY.id, 3, id="boreal")
     answer = client.Subscription.retrieve("boreal")
@@ -45,9 +40,9 @@ def test_an_event_is_read_back_as_it_was_made(site: Site, client: Chargebee) -> 
     assert client.Event.retrieve(event["id"]).event.raw_data == event
 
 
-def test_a_wrong_key_is_refused(client_of: Connect) -> None:
+def test_a_wrong_key_is_refused(chargebee_connect: Connect) -> None:
     with pytest.raises(APIError) as refusal:
-        client_of("test_other").Customer.retrieve("marie")
+        chargebee_connect("test_other").Customer.retrieve("marie")
     assert (refusal.value.http_status_code, refusal.value.api_error_code) == (401, "api_authentication_failed")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,12 +10,6 @@ from simulator import Simulation, Site
 from simulator.pricing import MONTHLY
 from tests.conftest import eventually
 from tests.simulator.receiver import Receiver
-
-
-@pytest.fixture
-def simulation(site: Site, receiver: Receiver) -> Iterator[Simulation]:
-    with Simulation(site, [receiver.endpoint()]) as simulation:
-        yield simulation
 
 
 def test_billing_and_retries_happen_in_one_order_of_time(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from simulator import Site
+from simulator.fixtures import ChargebeeApi
 from simulator.pricing import MONTHLY
 from tests.builders import (
     Body,
@@ -285,8 +286,10 @@ def test_the_invoices_pdf_is_attached(with_api: Quittance, site: Site, ordered: 
     assert part.get_content().startswith(b"%PDF-")
 
 
-def test_a_pdf_that_fails_twice_is_left_out(with_api: Quittance, site: Site, ordered: Body, broken: set[str]) -> None:
-    broken.add("/pdf")
+def test_a_pdf_that_fails_twice_is_left_out(
+    with_api: Quittance, site: Site, ordered: Body, chargebee_api: ChargebeeApi
+) -> None:
+    chargebee_api.faults.plan("unavailable", path="/pdf$", times=None)
     with_api.take(*site.events)
     assert with_api.mails() == []
     ((state, reason),) = with_api.rows("select state, reason from outbox")
@@ -326,10 +329,10 @@ def test_a_customer_nobody_told_of_is_read_after_a_while(with_api: Quittance, si
 
 
 def test_contacts_get_a_mail_that_was_overtaken_and_called_for_again(
-    with_api: Quittance, site: Site, ordered: Body, broken: set[str]
+    with_api: Quittance, site: Site, ordered: Body, chargebee_api: ChargebeeApi
 ) -> None:
     site.change_customer("cust_1", contacts=[{"email": "comptes@test1234.example"}])
-    broken.add("/pdf")
+    chargebee_api.faults.plan("unavailable", path="/pdf$", times=None)
     with_api.take(*site.events)  # both recipients were found, and wait for the PDF
     seen = len(site.events)
     site.change_customer("cust_1", auto_collection="on")

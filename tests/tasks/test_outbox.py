@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 
 from models import OutboxRow
 from models.session import transaction
+from simulator.fixtures import ChargebeeApi
 from tasks.outbox import Delivery, deliver_one, deliver_pending, is_due
 from tests.builders import Quittance, a_customer, an_event, an_invoice
 from tests.emails.relay import CUT, Relay
@@ -180,9 +181,9 @@ def test_a_mail_is_tried_for_three_days(mailing: Quittance, relay: Relay, age: t
 
 @pytest.mark.parametrize(("age", "state"), [(timedelta(hours=23), "new"), (timedelta(hours=25), "failed")])
 def test_a_call_to_chargebee_is_tried_for_a_day(
-    with_api: Quittance, broken: set[str], age: timedelta, state: str
+    with_api: Quittance, chargebee_api: ChargebeeApi, age: timedelta, state: str
 ) -> None:
-    broken.add("cust_1")
+    chargebee_api.faults.plan("unavailable", path="cust_1$", times=None)
     with_api.take(an_event(a_customer(1)), an_event(a_customer(1, first_name="Luc")))
     assert with_api.rows("select kind, state from outbox") == [("chargebee", "new")]
     with_api.run("update outbox set waiting_since = now() - :age", age=age)

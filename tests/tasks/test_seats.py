@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask import Flask, Response, request
 
+from simulator.server import serving
 from tasks.callbacks import signature
 from tests.builders import (
     JANUARY,
@@ -24,7 +25,6 @@ from tests.builders import (
     of_order,
     seconds,
 )
-from tests.tasks.conftest import served
 
 SEATS = "select seats from subscriptions where id = 'sub_1'"
 LEDGER = "select item_price_id, before, after from seat_entries order by id"
@@ -198,7 +198,7 @@ def product() -> Product:
 @pytest.fixture
 def telling(db_url: str, tmp_path: Path, product: Product) -> Iterator[Quittance]:
     """The system, with a product that asked to be told."""
-    with served(product.app) as url:
+    with serving(product.app) as url:
         quittance = Quittance(db_url, tmp_path, CALLBACK_URL=f"{url}/hooks", CALLBACK_SECRET=SECRET)
         yield quittance
         quittance.close()

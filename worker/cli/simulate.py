@@ -114,7 +114,7 @@ def serve(
     at: datetime | None,
     chaos: Chaos,
 ) -> None:
-    """A site with its API, on this machine, until Ctrl-C.
+    """A site with its API and its pages, on this machine, until Ctrl-C.
 
     The API key is SIMULATE_API_KEY, else CHARGEBEE_API_KEY, else one made for this run.
     """
@@ -124,6 +124,7 @@ def serve(
     with Simulation(site, endpoints, replace(chaos, seed=seed), connections=4) as simulation:
         with _served(simulation, name, key, port) as url:
             say(f"Site {name} answers at {url}/api/v2; its API key is {key_is}.")
+            say(f"Its pages are at {url}/_sim.")
             for endpoint in simulation.endpoints:
                 say(f"Webhooks go to {endpoint.url} as user {endpoint.user}.")
             goes = "stands at" if clock == "frozen" else f"goes {speed:g} times as fast as ours, from"
@@ -138,14 +139,17 @@ def serve(
 def _served(simulation: Simulation, name: str, key: str, port: int) -> Iterator[str]:
     try:
         from simulator.http import create_app
+        from simulator.pages import Desk, pages
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] != "reportlab":
             raise
         raise Problem("invoice PDFs need reportlab; run: pip install 'quittance[simulator]'") from missing
     from simulator.server import serving
 
+    app = create_app(simulation.site, site_name=name, api_key=key)
+    app.register_blueprint(pages(Desk(simulation)))
     try:
-        with serving(create_app(simulation.site, site_name=name, api_key=key), port) as url:
+        with serving(app, port) as url:
             yield url
     except OSError as taken:
         raise Problem(f"port {port} cannot be listened on ({taken.strerror}); choose another with --port") from taken

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from chargebee import Chargebee
 from flask import Flask
 from werkzeug.test import TestResponse
 
@@ -50,8 +49,3 @@ def ask(app: Flask) -> Ask:
         return app.test_client().open(f"/api/v2{path}", method=method, auth=("test_key", ""), headers=named, **form)
 
     return ask
-
-
-@pytest.fixture
-def client(client_of: Callable[[str], Chargebee]) -> Chargebee:
-    return client_of("test_key")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from werkzeug.serving import make_server
 
 from local.valkey import Valkey
-from simulator import Site
-from simulator.http import create_app
 from tests.builders import a_customer, a_subscription, an_event
 from tests.conftest import url_of
 from tests.emails.relay import Relay
@@ -190,19 +186,6 @@ def test_mail_that_reaches_nobody_is_told_in_production(examine, broker):
 # ---- Chargebee -------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def chargebee() -> Iterator[str]:
-    """A make-believe Chargebee, site acme-test, that takes one key; its URL."""
-    app = create_app(Site(), site_name="acme-test", api_key="test_right")
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def test_a_key_of_the_wrong_kind_of_site_is_a_problem(examine, broker):
     given = {"BROKER_URL": broker.url(), "CHARGEBEE_SITE": "acme-test"}
     state, words = examine(code=1, CHARGEBEE_API_KEY="live_1234", **given)["Chargebee"]
@@ -210,9 +193,10 @@ def test_a_key_of_the_wrong_kind_of_site_is_a_problem(examine, broker):
     assert examine(CHARGEBEE_API_KEY="test_1234", **given)["Chargebee"][0] == "ok"
 
 
-def test_chargebee_is_asked_when_wanted(examine, broker, chargebee):
-    given = {"BROKER_URL": broker.url(), "CHARGEBEE_SITE": "acme-test", "CHARGEBEE_API_URL": chargebee}
-    state, words = examine(online=True, CHARGEBEE_API_KEY="test_right", **given)["Chargebee"]
+def test_chargebee_is_asked_when_wanted(examine, broker, chargebee_api):
+    given = {"BROKER_URL": broker.url(), "CHARGEBEE_SITE": chargebee_api.site_name}
+    given["CHARGEBEE_API_URL"] = chargebee_api.url
+    state, words = examine(online=True, CHARGEBEE_API_KEY=chargebee_api.key, **given)["Chargebee"]
     assert state == "ok" and "answers" in words
     state, words = examine(code=1, online=True, CHARGEBEE_API_KEY="test_wrong", **given)["Chargebee"]
     assert state == "problem" and "CHARGEBEE_API_KEY" in words and "test_wrong" not in words

@@ -171,6 +171,8 @@ def test_a_served_site_answers_sends_and_ends_cleanly(start, receiver, tmp_path)
         made = client.post("/customers", data={"id": "marie", "company": "Test1234", "email": "marie@test1234.example"})
         assert made.status_code == 200, made.text
         assert made.json()["customer"]["created_at"] == 1609768800
+    page = httpx.get(f"http://127.0.0.1:{port}/_sim/customers", trust_env=False)
+    assert page.status_code == 200 and "Test1234" in page.text
     eventually(lambda: "customer_created" in [event["event_type"] for event in receiver.events])
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
