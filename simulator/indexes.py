@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from .versions import Body
 
@@ -65,7 +65,7 @@ class Indexes:
             if new is not None:
                 self._ids.setdefault((kind, name, new), {})[id] = None
 
-    def ids(self, kind: str, fields: Mapping[str, object]) -> Iterable[str] | None:
+    def ids(self, kind: str, fields: Mapping[str, object]) -> Collection[str] | None:
         """The fewest objects among which all with these fields are; None where no index says."""
         names = INDEXED.get(kind, {}).keys() & {name for name, value in fields.items() if value is not None}
         found = [self._ids.get((kind, name, fields[name]), {}) for name in names]

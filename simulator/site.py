@@ -69,9 +69,11 @@ class Site(Subscriptions):
             if first := self._agenda.first():
                 due, (kind, id) = first
                 self.now = max(self.now, instant_of(due.at))
-                if deed := self._due(self.current(kind, id)):
+                versions, deed = self.version_count(kind, id), self._due(self.current(kind, id))
+                if deed and deed[:2] == due:
                     deed[2](id)
-                self._plan(self.current(kind, id))  # a deed may change no object, as a reminder does
+                if self.version_count(kind, id) == versions:  # a deed may leave its object as it is, as a reminder does
+                    self._plan(self.current(kind, id))
 
     def _plan(self, body: Body) -> None:
         deed = None if body["deleted"] else self._due(body)

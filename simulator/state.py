@@ -29,7 +29,8 @@ KINDS = (
     "item", "item_price", "customer", "payment_source", "subscription", "unbilled_charge", "invoice", "transaction",
     "credit_note", "promotional_credit", "comment",
 )  # fmt: skip
-_ALPHABET = string.digits + string.ascii_letters
+_ALPHABET = (string.digits + string.ascii_letters).encode()
+_LETTERS = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 # The events that tell of an object made, changed or deleted when the action has named none. Of comments none tells.
 _PLAIN_EVENTS = {
     "item": ("item_created", "item_updated", "item_deleted"),
@@ -89,6 +90,7 @@ class Action:
     def __init__(self, source: str) -> None:
         self.source = source
         self.drafts: dict[Key, Body] = {}
+        self.before: dict[Key, Body] = {}  # the fields of the drafts as they were; lists among them are the drafts' own
         self.read: dict[Key, Body] = {}  # newest versions that were looked at and not edited
         self.told: dict[tuple[str, Key], list[Key]] = {}
         self.announced = False  # an event is to go out although nothing may have changed
@@ -212,17 +214,24 @@ class State:
 
         What INDEXED names is looked up, and may be asked for like a field: `find("transaction", unused_of="marie")`.
         """
-        bodies = [self.current(kind, id) for id in self._ids_among(kind, fields)]
-        return [body for body in bodies if not body["deleted"] and matches(kind, body, fields)]
+        return list(self.each(kind, **fields))
+
+    def each(self, kind: str, **fields: object) -> Iterator[Body]:
+        """What `find` finds, one by one, read only when it is asked for."""
+        for id in self._ids_among(kind, fields):
+            body = self.current(kind, id)
+            if not body["deleted"] and matches(kind, body, fields):
+                yield body
 
     def _ids_among(self, kind: str, fields: dict[str, object]) -> list[str]:
         """The ids of some objects of a kind, all with these fields among them, in the order they were made."""
         found = self._indexes.ids(kind, fields)
         if found is None:
             return self.ids(kind)
-        numbers, drafts = self.versions.ids(kind), []
-        if self._open:
-            drafts = [id for drafted, id in self._open.drafts if drafted == kind]
+        drafts = [id for drafted, id in self._open.drafts if drafted == kind] if self._open else []
+        if not drafts and len(found) < 2:
+            return list(found)
+        numbers = self.versions.ids(kind)
         old = {*found, *(id for id in drafts if id in numbers)}
         return [*sorted(old, key=lambda id: numbers[id][0]), *(id for id in drafts if id not in numbers)]
 
@@ -306,7 +315,8 @@ class State:
             body = self.current(kind, id)
             if body["deleted"]:
                 raise Refused(f"{id} not found", code="resource_not_found", status=404)
-            action.drafts[kind, id] = self.versions.newest((kind, id))
+            action.drafts[kind, id] = draft = self.versions.newest((kind, id))
+            action.before[kind, id] = dict(draft)
         return action.drafts[kind, id]
 
     def _tell(self, event_type: str, about: Body, *beside: Body) -> None:
@@ -319,7 +329,7 @@ class State:
         self._acting().announced = True
 
     def _new_id(self, prefix: str = "") -> str:
-        id = self._given_back.pop() if self._given_back else "".join(self._ids.choices(_ALPHABET, k=16))
+        id = self._given_back.pop() if self._given_back else self._ids.randbytes(16).translate(_LETTERS).decode()
         if self._open:
             self._open.drawn.append(id)
         return prefix + id
@@ -350,8 +360,8 @@ class State:
         for key, draft in action.drafts.items():
             for field in [field for field, value in draft.items() if value is None]:
                 del draft[field]  # what is absent is missing on the wire, never null
-            before = self.versions.newest(key) if key in self.versions else None
-            if draft != before:
+            before = action.before.get(key)
+            if before is None or _differs(before, draft) or self.versions.newest(key) != draft:
                 changed[key] = before
         return changed
 
@@ -412,6 +422,13 @@ class State:
         objects = {kind: {id: self.versions.newest((kind, id)) for id in self.versions.ids(kind)} for kind in KINDS}
         everything = {"now": self.now.isoformat(), "objects": objects, "events": list(self.events)}
         return json.dumps(everything, ensure_ascii=False, sort_keys=True).encode()
+
+
+def _differs(before: Body, draft: Body) -> bool:
+    """Whether a draft is seen to differ at a glance: lists and the like, which are edited in place, are passed over."""
+    if before.keys() != draft.keys():
+        return True
+    return any(before[field] != value for field, value in draft.items() if not isinstance(value, list | dict))
 
 
 def _key(body: Body) -> Key:

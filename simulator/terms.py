@@ -9,6 +9,9 @@ from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND, _MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
+
 
 def add_months(anchor: datetime, months: int, zone: ZoneInfo) -> datetime:
     """The same wall-clock moment `months` later in `zone`, in UTC.
@@ -30,13 +33,12 @@ def add_days(start: datetime, days: int, zone: ZoneInfo) -> datetime:
 
 def milliseconds(instant: datetime) -> int:
     """Milliseconds since the epoch, exact: no float comes near an amount or a version."""
-    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86400 + since.seconds) * 1000 + since.microseconds // 1000
+    return (instant - _EPOCH) // _MILLISECOND
 
 
 def seconds(instant: datetime) -> int:
     """Whole seconds since the epoch, as every timestamp on the wire."""
-    return milliseconds(instant) // 1000
+    return (instant - _EPOCH) // _SECOND
 
 
 def instant_of(timestamp: int) -> datetime:

@@ -18,6 +18,7 @@ _EXAMPLES = 8
 # A small window packs as well, for objects are small, and costs half the time (docs/simulator.md).
 _WINDOW, _MEMORY, _LEVEL = 13, 6, 1
 _DICT = ord("{")  # how marshal begins a dict; zlib begins otherwise
+_RECENT = 256  # versions that are kept inflated: an action reads the same ones again and again
 
 
 class Versions(Mapping[Key, list[Body]]):
@@ -31,6 +32,7 @@ class Versions(Mapping[Key, list[Body]]):
         self._numbers: dict[str, dict[str, list[int]]] = {}
         self._packings: dict[str, _Packing] = {}
         self._examples: dict[bytes, bytes] = {}  # by the checksum that zlib writes into what was packed with them
+        self._recent: dict[int, bytes] = {}
 
     def pack(self, kind: str, body: Body) -> bytes:
         """A body as it will be kept.
@@ -38,7 +40,9 @@ class Versions(Mapping[Key, list[Body]]):
         Raises:
             ValueError: it holds something other than what JSON knows.
         """
-        return self._packings.setdefault(kind, _Packing(self._examples)).pack(marshal.dumps(body))
+        if kind not in self._packings:
+            self._packings[kind] = _Packing(self._examples)
+        return self._packings[kind].pack(marshal.dumps(body))
 
     def add(self, key: Key, packed: bytes) -> int:
         """Keep the newest version of an object, made or not made before; its number."""
@@ -50,11 +54,18 @@ class Versions(Mapping[Key, list[Body]]):
 
     def read(self, number: int) -> Body:
         """The version with this number."""
-        packed = self._packed[number]
-        if packed[0] & 0x7F != _DICT:
-            packed = zlib.decompressobj(_WINDOW, self._examples[packed[2:6]]).decompress(packed)
-        body: Body = marshal.loads(packed)  # noqa: S302 (nobody but pack wrote it)
+        body: Body = marshal.loads(self._recent.get(number) or self._inflated(number))  # noqa: S302 (pack wrote it)
         return body
+
+    def _inflated(self, number: int) -> bytes:
+        packed = self._packed[number]
+        if packed[0] & 0x7F == _DICT:
+            return packed
+        if len(self._recent) >= _RECENT:
+            self._recent = {}
+        plain = zlib.decompressobj(_WINDOW, self._examples[packed[2:6]]).decompress(packed)
+        self._recent[number] = plain
+        return plain
 
     def newest(self, key: Key) -> Body:
         return self.read(self.numbers(key)[-1])
