@@ -46,7 +46,7 @@ INDEXED: Mapping[str, Mapping[str, Question]] = {
 
 
 class Indexes:
-    """Ids of objects by what INDEXED says of their newest versions. Deleted objects are in it like others."""
+    """Ids of objects that are not deleted, by what INDEXED says of their newest versions."""
 
     def __init__(self) -> None:
         self._ids: dict[tuple[str, str, object], dict[str, None]] = {}
@@ -54,7 +54,7 @@ class Indexes:
     def follow(self, kind: str, id: str, before: Body | None, after: Body) -> None:
         """Take note of the newest version of an object; `before` is the one that was the newest until now."""
         for name, question in INDEXED.get(kind, {}).items():
-            old, new = before and question(before), question(after)
+            old, new = before and question(before), None if after["deleted"] else question(after)
             if old == new:
                 continue
             if old is not None:

@@ -312,10 +312,10 @@ class State:
         """The draft of an object, to be changed in place."""
         action = self._acting()
         if (kind, id) not in action.drafts:
-            body = self.current(kind, id)
-            if body["deleted"]:
+            draft = self.versions.newest((kind, id)) if (kind, id) in self.versions else None
+            if draft is None or draft["deleted"]:
                 raise Refused(f"{id} not found", code="resource_not_found", status=404)
-            action.drafts[kind, id] = draft = self.versions.newest((kind, id))
+            action.drafts[kind, id] = draft
             action.before[kind, id] = dict(draft)
         return action.drafts[kind, id]
 
