@@ -42,6 +42,14 @@ invoice = Kind(
     reply_to="finance",
     samples=samples.INVOICE,
 )
+payment_instructions = Kind(
+    "payment_instructions",
+    contexts.PaymentInstructionsContext,
+    category="billing",
+    audience="billing",
+    reply_to="finance",
+    samples=samples.PAYMENT_INSTRUCTIONS,
+)
 payment_received = Kind(
     "payment_received",
     contexts.PaymentReceivedContext,
@@ -84,6 +92,14 @@ seats_changed = Kind(
     optional=True,
     samples=samples.SEATS_CHANGED,
 )
+seats_change_scheduled = Kind(
+    "seats_change_scheduled",
+    contexts.SeatsChangeScheduledContext,
+    category="subscription",
+    audience="owner",
+    reply_to="support",
+    samples=samples.SEATS_CHANGE_SCHEDULED,
+)
 cancellation_scheduled = Kind(
     "cancellation_scheduled",
     contexts.CancellationScheduledContext,
@@ -108,19 +124,39 @@ cancelled = Kind(
     reply_to="support",
     samples=samples.CANCELLED,
 )
+finance_new_case = Kind(
+    "finance_new_case",
+    contexts.FinanceNewCaseContext,
+    category="staff",
+    audience="finance",
+    reply_to="support",
+    samples=samples.FINANCE_NEW_CASE,
+)
+ops_alert = Kind(
+    "ops_alert",
+    contexts.OpsAlertContext,
+    category="staff",
+    audience="ops",
+    reply_to="support",
+    samples=samples.OPS_ALERT,
+)
 
 AnyKind = Kind[Any]
 
 ALL: tuple[AnyKind, ...] = (
     invoice,
+    payment_instructions,
     payment_received,
     payment_failed,
     payment_method_expiring,
     refund_issued,
     seats_changed,
+    seats_change_scheduled,
     cancellation_scheduled,
     cancellation_removed,
     cancelled,
+    finance_new_case,
+    ops_alert,
 )
 _BY_NAME = {kind.name: kind for kind in ALL}
 

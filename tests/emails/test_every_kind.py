@@ -109,7 +109,7 @@ def test_links_are_absolute_https_and_stand_in_both_parts(kind: AnyKind, sample:
 @pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
 def test_without_links_nothing_leads_anywhere(kind: AnyKind, sample: str, locale: str) -> None:
     mail = rendered(kind, kind.samples[sample], locale, links=Links())
-    assert all(link == f"mailto:{samples.MERCHANT.support_email}" for link in Document(mail.html).links)
+    assert all(link.startswith("mailto:") for link in Document(mail.html).links)
     assert "://" not in mail.text
 
 
@@ -204,5 +204,6 @@ def test_a_merchant_that_gave_nothing_yet_still_has_sound_mails() -> None:
     for kind in kinds.ALL:
         for context in kind.samples.values():
             mail = rendered(kind, context, "fr_CA", merchant=Merchant(), remittance=None)
-            assert "()" not in mail.text and ", ," not in mail.text and "mailto:" not in mail.html
+            assert "mailto:" not in mail.html or getattr(context, "address", None)
+            assert "()" not in mail.text and ", ," not in mail.text and " ." not in mail.text
             assert not re.search(r"(?m)[(,]$", mail.text.partition("\n")[2])

@@ -178,3 +178,29 @@ def test_many_lines_are_summed_up_so_that_the_mail_is_never_cut() -> None:
 def test_a_variant_that_the_balance_contradicts_is_never_written(variant: Any, balance: int) -> None:
     with pytest.raises(NeedsAttention, match="F-10428"):
         an_invoice(variant=variant, balance=Money(balance, "CAD"))
+
+
+def test_instructions_are_the_remittance_box_alone() -> None:
+    mail = rendered(kinds.payment_instructions, samples.PAYMENT_INSTRUCTIONS["by_wire"], "fr_CA")
+    assert mail.subject == "Comment payer la facture F-10428"
+    for part in (mail.text, Document(mail.html).text):
+        assert "Banque Exemple" in part and "000-123-4" in part and "Licence" not in part
+    assert (
+        rendered(kinds.payment_instructions, samples.PAYMENT_INSTRUCTIONS["by_wire"], "en_CA").subject
+        == "How to pay invoice F-10428"
+    )
+
+
+def test_instructions_without_bank_details_tell_the_reader_to_ask() -> None:
+    context = samples.PAYMENT_INSTRUCTIONS["by_wire"]
+    mail = rendered(kinds.payment_instructions, context, "fr_CA", remittance=None)
+    assert "Pour savoir comment procéder, répondez à ce courriel." in mail.text
+    assert "COMMENT PAYER" not in mail.text and ">Comment payer<" not in mail.html
+
+
+def test_the_pdf_is_one_click_away_where_there_is_a_page_for_it() -> None:
+    context = an_invoice(attached=False)
+    mail = rendered(kinds.invoice, context, "fr_CA", links=samples.LINKS)
+    assert "La facture peut être téléchargée en PDF." in mail.text
+    assert f"Facture en PDF{NBSP}: {samples.LINKS.pdf}\n" in mail.text
+    assert samples.LINKS.pdf in Document(mail.html).links

@@ -91,3 +91,14 @@ def test_licences_are_counted_as_each_language_does(licences: int, french: str, 
 def test_a_change_told_on_another_day_says_its_date() -> None:
     mail = rendered(kinds.seats_changed, samples.SEATS_CHANGED["fewer"], "fr_CA")
     assert f"de 21 à 1 licence à compter du 11 janv. 2021. Crédit au prorata{NBSP}: 45,12{NBSP}$ taxes" in mail.text
+
+
+def test_a_change_to_come_says_its_date_and_how_to_undo_it() -> None:
+    context = samples.SEATS_CHANGE_SCHEDULED["fewer"]
+    mail = rendered(kinds.seats_change_scheduled, context, "fr_CA", links=samples.LINKS)
+    assert mail.subject == "Vos licences passeront à 10 le 30 mai 2021"
+    assert "Votre organisation passera de 21 à 10 licences le 30 mai 2021. Rien ne change d’ici là." in mail.text
+    assert samples.LINKS.subscription in Document(mail.html).links
+    mail = rendered(kinds.seats_change_scheduled, context, "en_CA")
+    assert mail.subject == "Your licences change to 10 on May 30, 2021"
+    assert "Changed your mind? Reply to this email before that date." in mail.text
