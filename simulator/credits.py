@@ -214,6 +214,7 @@ class Credits(Comments):
         self.next_credit_note_number += 1
         whole = invoice["sub_total"] + invoice["tax"]
         taxes = [{**tax, "amount": share(tax["amount"], amount, whole)} for tax in invoice["taxes"]]
+        rates = {tax["tax_name"]: tax["tax_rate"] for tax in invoice["line_item_taxes"]}
         line = self._credited_line(invoice, amount, sum(tax["amount"] for tax in taxes))
         return self._make(
             "credit_note",
@@ -246,6 +247,7 @@ class Credits(Comments):
                     {
                         "line_item_id": line["id"],
                         "tax_name": tax["name"],
+                        "tax_rate": rates[tax["name"]],
                         "tax_amount": tax["amount"],
                         "taxable_amount": line["amount"],
                         "object": "line_item_tax",

@@ -32,6 +32,17 @@ class EventRecord:
     silent: bool
 
 
+# Kinds of which nobody outside is told the versions.
+_UNVERSIONED = ("promotional_credit", "comment")
+
+
+def shown(body: Body) -> Body:
+    """An object as it goes over the wire."""
+    if body["object"] not in _UNVERSIONED:
+        return body
+    return {name: value for name, value in body.items() if name not in ("deleted", "resource_version", "updated_at")}
+
+
 class Events(Sequence[Body]):
     """The bodies of events, oldest first, those of one action in any order. Each is made anew when it is read."""
 
@@ -75,7 +86,7 @@ class Events(Sequence[Body]):
             elif kind == "credit_note" and record.kind == "subscription":
                 content.setdefault("credit_notes", []).append(body)
             else:
-                content[kind] = body
+                content[kind] = shown(body)
         return content
 
     @overload

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,19 +56,27 @@ def chargebee_api(chargebee_site: Site) -> Iterator[ChargebeeApi]:
 
 
 @pytest.fixture
-def chargebee_connect(chargebee_api: ChargebeeApi, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Chargebee]:
+def chargebee_connect(
+    chargebee_api: ChargebeeApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[str], Chargebee]:
     """Makes the provider's own client, pointed at the site, with the key given."""
+    return lambda key: client_of(chargebee_api.url, key, monkeypatch, tmp_path)
+
+
+def client_of(url: str, key: str, patch: pytest.MonkeyPatch, no_certificates: Path) -> Chargebee:
+    """The provider's own client, pointed at a loopback address; the folder has no certificates in it.
+
+    It reads those of the whole machine for every call, which over plain http is nothing but slow.
+    """
     from chargebee import Chargebee
 
-    monkeypatch.setattr(Chargebee, "verify_ca_certs", False)  # or it insists on https
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-    def connect(key: str) -> Chargebee:
-        client = Chargebee(api_key=key, site=chargebee_api.site_name, protocol="http")
-        client.env.api_endpoint = f"{chargebee_api.url}/api/v2"
-        return client
-
-    return connect
+    patch.setattr(Chargebee, "verify_ca_certs", False)  # or it insists on https
+    patch.setenv("NO_PROXY", "127.0.0.1")
+    patch.delenv("SSL_CERT_FILE", raising=False)
+    patch.setenv("SSL_CERT_DIR", str(no_certificates))
+    client = Chargebee(api_key=key, site="boreal-test", protocol="http")
+    client.env.api_endpoint = f"{url}/api/v2"
+    return client
 
 
 @pytest.fixture

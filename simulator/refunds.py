@@ -67,28 +67,14 @@ class Refunds(Payments):
     ) -> Body:
         """Record money given back out of a payment: what no invoice holds of it; else what its newest invoice does."""
         must_be_recordable(method, reference, comment)
+        return self._refund_transaction(transaction_id, amount, method, comment, **as_noted(reference, date))
+
+    def refund_transaction(self, transaction_id: str, amount: int | None = None, *, comment: str | None = None) -> Body:
+        """Give money of a payment back the way it came, through the gateway; from the same place."""
         payment = self.current("transaction", transaction_id)
-        if payment["type"] != "payment" or payment["status"] != "success":
-            raise Refused(f"transaction {transaction_id} is not a payment that came in")
-        if not payment["amount_unused"]:
-            if not payment["linked_invoices"]:
-                raise Refused(f"transaction {transaction_id} has nothing left to refund")
-            newest = payment["linked_invoices"][-1]["invoice_id"]
-            return self.record_refund(newest, amount, method=method, reference=reference, date=date, comment=comment)
-        with self._action("admin_console"):
-            payment = self._edit("transaction", transaction_id)
-            amount = payment["amount_unused"] if amount is None else amount
-            if not 0 < amount <= payment["amount_unused"]:
-                raise WrongValue(
-                    f"transaction {transaction_id} has {payment['amount_unused']} unused", "transaction[amount]"
-                )
-            payment["amount_unused"] -= amount
-            refund = self._money_back(payment, amount, method, **as_noted(reference, date))
-            if comment:
-                self._comment("transaction", transaction_id, comment, added_by="finance@boreal.example")
-            self._balance(payment["customer_id"])
-            self._tell("payment_refunded", refund, *self._around(refund))
-            return refund
+        if payment["payment_method"] in METHODS_BY_HAND:
+            raise Refused(f"transaction {transaction_id} was recorded by hand: so is its refund")
+        return self._refund_transaction(transaction_id, amount, payment["payment_method"], comment)
 
     def record_credit_note_refund(
         self,
@@ -170,6 +156,37 @@ class Refunds(Payments):
         refund = self._money_back(payment, amount, method, **noted)
         self._refund_note(note, refund, invoice)
         return refund
+
+    def _refund_transaction(
+        self, transaction_id: str, amount: int | None, method: str, comment: str | None, **noted: object
+    ) -> Body:
+        with self._action("admin_console"):
+            payment = self._edit("transaction", transaction_id)
+            if payment["type"] != "payment" or payment["status"] != "success":
+                raise Refused(f"transaction {transaction_id} is not a payment that came in")
+            if not payment["amount_unused"]:
+                return self._refund_newest(payment, amount, method, comment, **noted)
+            amount = payment["amount_unused"] if amount is None else amount
+            if not 0 < amount <= payment["amount_unused"]:
+                raise WrongValue(f"transaction {transaction_id} has {payment['amount_unused']} unused", "amount")
+            payment["amount_unused"] -= amount
+            refund = self._money_back(payment, amount, method, **noted)
+            if comment:
+                self._comment("transaction", transaction_id, comment, added_by="finance@boreal.example")
+            self._balance(payment["customer_id"])
+            self._tell("payment_refunded", refund, *self._around(refund))
+            return refund
+
+    def _refund_newest(
+        self, payment: Body, amount: int | None, method: str, comment: str | None, **noted: object
+    ) -> Body:
+        """Give back what the newest invoice that still holds some of a payment holds of it."""
+        for link in reversed(payment["linked_invoices"]):
+            invoice = self._edit("invoice", link["invoice_id"])
+            left = min(refundable(invoice), self._unrefunded(payment, invoice["id"]))
+            if left > 0:
+                return self._refund(payment, invoice, left, amount, method, "other", comment, **noted)
+        raise Refused(f"transaction {payment['id']} has nothing left to refund")
 
     def _money_back(self, payment: Body, amount: int, method: str, **noted: object) -> Body:
         """A refund of a payment, which lists it."""

@@ -7,6 +7,8 @@ answered; `traffic`, `replays` and `faults` are what stands between a caller and
 from __future__ import annotations
 
 from . import (  # noqa: F401 (each declares its calls)
+    catalogue,
+    comments,
     credits,
     customers,
     events,

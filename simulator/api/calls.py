@@ -7,7 +7,7 @@ when it is over, as their newest snapshots.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Enum
@@ -15,8 +15,10 @@ from typing import Any
 
 from flask import Response, request
 
+from ..events import shown
+from ..indexes import INDEXED
 from ..site import Site
-from ..state import KINDS, Body, Declined, Refused
+from ..state import KINDS, Body, Declined, Key, Refused
 from . import lists, params
 from .errors import answer, not_found, refusal
 from .faults import Faults
@@ -91,20 +93,34 @@ def listing(
     *,
     deletable: bool = True,
     show: Callable[[Site, Body], Answer] | None = None,
+    among: Callable[[Site, str], Iterable[Body]] | None = None,
     value: Callable[[Body, str], Any] = dict.get,
 ) -> None:
-    """Declare the list of a kind of object. `value` is what a filter looks at, where it is no field of the object."""
+    """Declare the list of a kind of object.
 
-    def run(site: Site, _: str, wire: Any) -> Body:
+    `among` finds the objects of a list that belongs to another object; `value` is what a filter looks at, where it is
+    no field of the object.
+    """
+
+    def run(site: Site, id: str, wire: Any) -> Body:
         query = lists.query(wire, filters, sortable=sortable, zone=site.zone, deletable=deletable)
+        places = site.versions.ids(kind)  # an object's first version is its place among all ever made
         rows = [
-            (place, body)
-            for place, body in enumerate(site.all(kind, include_deleted=True))
-            if (query.include_deleted or not body["deleted"]) and query.wants(body, value)
+            (places[body["id"]][0], body)
+            for body in (among(site, id) if among else _candidates(site, kind, query))
+            if query.wants(body, value)
         ]
         return lists.page(query, rows, lambda body: complete(site, show(site, body) if show else {kind: body}))
 
     CALLS.append(Call("GET", path, run, {}, filters))
+
+
+def _candidates(site: Site, kind: str, query: lists.Query) -> Iterable[Body]:
+    """Objects among which all that are asked for are; looked up where there is an index."""
+    if query.include_deleted:
+        return site.all(kind, include_deleted=True)
+    known = {field: value for field, value in query.equal.items() if field in INDEXED.get(kind, {})}
+    return site.find(kind, **known)
 
 
 def living(site: Site, kind: str, id: str) -> Body:
@@ -115,19 +131,19 @@ def living(site: Site, kind: str, id: str) -> Body:
     return body
 
 
-def complete(site: Site, members: Answer, made: Sequence[tuple[str, str]] = ()) -> Body:
-    """An answer with its members as they are now; what there is none of is missing."""
+def complete(site: Site, members: Answer, made: Sequence[Key] | None = None) -> Body:
+    """An answer with all its members; what there is none of is missing. After a change they are read again."""
     found: Body = {}
     for name, body in members.items():
         kind = name.removesuffix("s")
         if body is Member.CARD:
             found |= _card(site, members["customer"])
         elif body is Member.MADE:
-            bodies = [site.current(*key) for key in made if key[0] == kind]
+            bodies = [site.current(*key) for key in made or () if key[0] == kind]
             if bodies:
                 found[name] = bodies if name != kind else bodies[-1]
         else:
-            found[name] = site.current(kind, body["id"]) if kind in KINDS else body
+            found[name] = shown(site.current(kind, body["id"]) if made is not None and kind in KINDS else body)
     return found
 
 

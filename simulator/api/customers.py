@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from ..customers import OFFLINE_METHODS
+from ..pricing import CURRENCY
 from ..site import Site
 from ..state import Body
 from .calls import Answer, Member, get, listing, living, post
+from .invoices import BY_HAND, noted
 from .lists import PRESENT, one_of, times, words
 from .params import (
+    COMMENT,
     CUSTOM_FIELDS,
-    OFFLINE_METHODS,
     Table,
     address,
     choice,
     email,
     flag,
+    instant,
+    json_object,
     number,
+    required,
     text,
 )
 
@@ -42,6 +48,10 @@ _DETAILS: Table = {
     "auto_collection": choice("on", "off"),
     "offline_payment_method": choice(*OFFLINE_METHODS),
     "net_term_days": number(0, 365),
+    "preferred_currency_code": choice(CURRENCY),
+    "taxability": choice("taxable", "exempt"),
+    "invoice_notes": text(2000),
+    "meta_data": json_object,
 }
 
 
@@ -57,19 +67,36 @@ def retrieve(site: Site, id: str, given: Body) -> Answer:
     return _shown(site, living(site, "customer", id))
 
 
-@post("/customers", {"id": text(50)}, _DETAILS, address("billing_address"), CUSTOM_FIELDS)
+@post("/customers", {"id": text(50), "vat_number": text(20)}, _DETAILS, address("billing_address"), CUSTOM_FIELDS)
 def create(site: Site, _: str, given: Body) -> Answer:
-    fields, custom = split(given)
-    address = fields.pop("billing_address", None)
-    customer = site.create_customer(**{"company": None, "email": None, **fields}, address=address)
-    return _shown(site, site.set_custom_fields("customer", customer["id"], custom))
+    fields = {name: value for name, value in given.items() if value is not None}
+    return _shown(site, site.create_customer(address=fields.pop("billing_address", None), **fields))
 
 
 @post("/customers/<id>", _DETAILS, CUSTOM_FIELDS)
 def update(site: Site, id: str, given: Body) -> Answer:
-    fields, custom = split(given)
-    site.change_customer(id, **fields)
-    return _shown(site, site.set_custom_fields("customer", id, custom))
+    return _shown(site, site.change_customer(id, **given))
+
+
+@post("/customers/<id>/update_billing_info", address("billing_address"), {"vat_number": text(20)})
+def update_billing_info(site: Site, id: str, given: Body) -> Answer:
+    where = {name: value for name, value in given.get("billing_address", {}).items() if value is not None}
+    return _shown(site, site.update_billing_info(id, billing_address=where or None, vat_number=given.get("vat_number")))
+
+
+_PAYMENT: Table = {
+    **BY_HAND,
+    "transaction[amount]": required(number(1)),
+    "transaction[date]": required(instant),
+    "transaction[currency_code]": choice(CURRENCY),
+}
+
+
+@post("/customers/<id>/record_excess_payment", _PAYMENT, COMMENT)
+def record_excess_payment(site: Site, id: str, given: Body) -> Answer:
+    given["transaction"].pop("currency_code", None)
+    payment = site.record_excess_payment(id, comment=given.get("comment"), **noted(given["transaction"]))
+    return {"customer": site.current("customer", id), "transaction": payment}
 
 
 @post("/customers/<id>/delete", {"delete_payment_method": flag})
@@ -90,9 +117,3 @@ listing("/payment_sources", "payment_source", _SOURCE_FILTERS, sortable=("create
 @get("/payment_sources/<id>")
 def retrieve_source(site: Site, id: str, given: Body) -> Answer:
     return {"payment_source": living(site, "payment_source", id)}
-
-
-def split(given: Body) -> tuple[Body, Body]:
-    """The parameters that an action knows, and the custom fields."""
-    custom = {name: value for name, value in given.items() if name.startswith("cf_")}
-    return {name: value for name, value in given.items() if name not in custom}, custom

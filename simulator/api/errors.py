@@ -29,11 +29,6 @@ def not_found(id: str) -> Refused:
     return Refused(f"{id} not found", code="resource_not_found", status=404)
 
 
-def passing(message: str, *, code: str, status: int) -> Refused:
-    """A refusal that the caller may simply try again."""
-    return Refused(message, code=code, status=status)
-
-
 def refusal(reason: Refused) -> Response:
     """The error answer for a refusal."""
     return error(str(reason), reason.code, reason.status, param=getattr(reason, "param", None))

@@ -31,6 +31,11 @@ class Filter:
     reader: Reader
 
 
+def plain(reader: Reader) -> Filter:
+    """A field that is asked for by its name alone: it must be equal."""
+    return Filter(("",), reader)
+
+
 def words(*also: str) -> Filter:
     return Filter(("is", "is_not", "starts_with", "in", "not_in", *also), text(250))
 
@@ -103,9 +108,9 @@ def query(
         elif name in ("sort_by[asc]", "sort_by[desc]"):
             asked["sort_by"] = choice(*sortable)(name, given)
             asked["newest_first"] = operator == "desc"
-        elif field in filters and name == f"{field}[{operator}]" and operator in filters[field].operators:
+        elif field in filters and operator in filters[field].operators and name in (field, f"{field}[{operator}]"):
             tests.setdefault(field, []).append(_test(name, operator, filters[field].reader, given, zone))
-            if operator == "is":
+            if operator in ("", "is"):
                 equal[field] = filters[field].reader(name, given)
         else:
             raise wrong(name[:100], "is no filter of this list, or one that this site does not know")
@@ -157,7 +162,7 @@ def _test(name: str, operator: str, reader: Reader, given: str, zone: ZoneInfo) 
 
 
 def _comparison(operator: str, wanted: Any, zone: ZoneInfo) -> Test:
-    if operator == "is":
+    if operator in ("", "is"):
         return lambda value: bool(value == wanted)
     if operator == "is_not":
         return lambda value: bool(value != wanted)

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from ..state import Body
+from ..terms import instant_of
 from .errors import wrong
 
 Reader = Callable[[str, str], Any]  # a parameter's name and its text -> its value
@@ -55,6 +57,11 @@ def number(least: int = 0, most: int = MOST) -> Reader:
 def timestamp(name: str, given: str) -> int:
     """Seconds since the epoch, up to the end of 2099."""
     return int(number(0, _LAST_SECOND)(name, given))
+
+
+def instant(name: str, given: str) -> datetime:
+    """The same, as the actions of the site take it."""
+    return instant_of(timestamp(name, given))
 
 
 def flag(name: str, given: str) -> bool:
@@ -143,12 +150,6 @@ def _check_required(table: Table, given: Body, rows: Mapping[str, Mapping[int, A
 
 
 # Parts that several calls have.
-
-METHODS_BY_HAND = ("cash", "check", "bank_transfer", "other", "custom")
-OFFLINE_METHODS = (
-    "no_preference cash check bank_transfer ach_credit sepa_credit boleto custom us_automated_bank_transfer"
-    " eu_automated_bank_transfer uk_automated_bank_transfer jp_automated_bank_transfer mx_automated_bank_transfer"
-).split()
 
 COMMENT: Table = {"comment": text(300)}
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from ..customers import METHODS_BY_HAND
 from ..site import Site
 from ..state import Body
 from .calls import Answer, get, listing, living, post
+from .invoices import noted
 from .lists import PRESENT, numbers, one_of, times, words
-from .params import COMMENT
+from .params import COMMENT, Table, choice, instant, number, required, text
 
 _FILTERS = {
     "id": words(),
@@ -27,6 +31,14 @@ _FILTERS = {
 listing("/transactions", "transaction", _FILTERS, sortable=("date", "updated_at"))
 
 
+def _payments_of(site: Site, invoice_id: str) -> Iterable[Body]:
+    ids = [entry["txn_id"] for entry in living(site, "invoice", invoice_id)["linked_payments"]]
+    return [site.current("transaction", id) for id in dict.fromkeys(ids)]
+
+
+listing("/invoices/<id>/payments", "transaction", {}, sortable=("date",), among=_payments_of, deletable=False)
+
+
 @get("/transactions/<id>")
 def retrieve(site: Site, id: str, given: Body) -> Answer:
     return {"transaction": living(site, "transaction", id)}
@@ -34,4 +46,28 @@ def retrieve(site: Site, id: str, given: Body) -> Answer:
 
 @post("/transactions/<id>/delete_offline_transaction", COMMENT)
 def delete_offline_transaction(site: Site, id: str, given: Body) -> Answer:
+    _remark(site, id, given)
     return {"transaction": site.delete_offline_transaction(id)}
+
+
+_REFUND: Table = {
+    "amount": number(1),
+    "payment_method": required(choice(*METHODS_BY_HAND)),
+    "date": required(instant),
+    "reference_number": text(100),
+}
+
+
+@post("/transactions/<id>/record_refund", _REFUND, COMMENT)
+def record_refund(site: Site, id: str, given: Body) -> Answer:
+    return {"transaction": site.record_transaction_refund(id, **noted(given))}
+
+
+@post("/transactions/<id>/refund", {"amount": number(1)}, COMMENT)
+def refund(site: Site, id: str, given: Body) -> Answer:
+    return {"transaction": site.refund_transaction(id, **given)}
+
+
+def _remark(site: Site, id: str, given: Body) -> None:
+    if given.get("comment"):
+        site.add_comment("transaction", id, given["comment"])

@@ -103,9 +103,24 @@ def _requests(draw: st.DrawFn) -> tuple[Call, str, dict[str, str]]:
     return call, id, given
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(requests=st.lists(_requests(), min_size=1, max_size=12))
+_NONSENSE = st.lists(_requests(), min_size=1, max_size=12)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(requests=_NONSENSE)
 def test_no_nonsense_is_answered_with_a_500(requests: list[tuple[Call, str, dict[str, str]]]) -> None:
+    check_nonsense(requests)
+
+
+@pytest.mark.long
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(requests=_NONSENSE)
+def test_no_amount_of_nonsense_is_answered_with_a_500(requests: list[tuple[Call, str, dict[str, str]]]) -> None:
+    check_nonsense(requests)
+
+
+def check_nonsense(requests: list[tuple[Call, str, dict[str, str]]]) -> None:
+    """Make the calls, one after the other, on a site with a little of everything."""
     site = Site(seed=7)
     for id in ("marie", "paul"):
         site.create_customer(id=id, company="Société Test1234", email="marie@test1234.example")
