@@ -89,7 +89,7 @@ class _Population:
                 errand()
             self.hear()
             done = (len(site.events) - first) / wanted if events else (site.now - start) / (end - start)
-            if done >= told + 0.01:
+            if told + 0.01 <= done < 1:
                 progress(told := done)
         progress(1.0)
 
