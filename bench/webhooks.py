@@ -20,7 +20,8 @@ from bench.figures import Noise, spread, told
 from bench.stack import ROOT
 from local import children
 from local.children import LocalError, free_port
-from simulator import Endpoint, Simulation, Site, history
+from simulator import Endpoint, Simulation, Site
+from simulator.population import populate
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,14 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def measure(options: argparse.Namespace) -> list[Sample]:
-    sites = _sites(options.events)
-    count = sum(len(site.events) for site in sites)
-    print(f"{count} events over {options.connections} connections, {options.reps} repetitions.\n")
+    site = Site(seed=1)
+    populate(site, max(1, options.events // 40), events=options.events)
+    print(f"{len(site.events)} events over {options.connections} connections, {options.reps} repetitions.\n")
     print("events/s   p50 ms   p99 ms   CPU ms/event   others before   others during")
     samples = []
     with _sink() as url:
         for _ in range(options.reps):
-            sample = _sample(sites, url, options)
+            sample = _sample(site, url, options)
             samples.append(sample)
             print(
                 f"{sample.rate:8.0f} {sample.p50:8.2f} {sample.p99:8.2f} {sample.cpu:14.3f} "
@@ -73,26 +74,17 @@ def measure(options: argparse.Namespace) -> list[Sample]:
     return samples
 
 
-def _sites(events: int) -> list[Site]:
-    """Histories of few customers each, for those are made fast, with so many events together or a few more."""
-    sites: list[Site] = []
-    while sum(len(site.events) for site in sites) < events:
-        sites.append(history(len(sites) + 1, customers=5, actions=60))
-    return sites
-
-
-def _sample(sites: Sequence[Site], url: str, options: argparse.Namespace) -> Sample:
+def _sample(site: Site, url: str, options: argparse.Namespace) -> Sample:
     before = machine.wait_for_quiet(options.patience)
     took: list[float] = []
     used = machine.cpu_seconds(os.getpid())
     with machine.measured() as cost:
-        for site in sites:
-            endpoint = Endpoint(url, "chargebee", "measured-here-only")
-            with Simulation(site, [endpoint], connections=options.connections) as simulation:
-                simulation.deliveries.watch = lambda attempt: took.append(1000 * attempt.answer.took)
-                simulation.send_due()
-                if simulation.deliveries.counts["accepted"] < len(site.events):
-                    raise LocalError(f"the sink did not accept everything: {dict(simulation.deliveries.counts)}")
+        endpoint = Endpoint(url, "chargebee", "measured-here-only")
+        with Simulation(site, [endpoint], connections=options.connections) as simulation:
+            simulation.deliveries.watch = lambda attempt: took.append(1000 * attempt.answer.took)
+            simulation.send_due()
+            if simulation.deliveries.counts["accepted"] < len(site.events):
+                raise LocalError(f"the sink did not accept everything: {dict(simulation.deliveries.counts)}")
     used = machine.cpu_seconds(os.getpid()) - used
     took.sort()
     return Sample(

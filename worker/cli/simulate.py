@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -20,14 +20,15 @@ from urllib.parse import urlsplit
 
 import click
 
-from simulator import Chaos, Endpoint, Simulation, Site, history, story
+from simulator import Chaos, Endpoint, Simulation, Site, story
 from simulator.chaos import rates
 from simulator.deliveries import MOST_ENDPOINTS
 from simulator.load import Outcome, send
+from simulator.population import populate
 from worker.settings import credentials_in, read_texts
 
 from .failures import Problem
-from .output import as_json, counted, heading, instant, note, say, say_facts, say_json
+from .output import as_json, counted, heading, instant, say, say_facts, say_json
 
 F = TypeVar("F", bound=Callable[..., Any])
 CREDENTIALS = ("SIMULATE_WEBHOOK_CREDENTIALS", "WEBHOOK_CREDENTIALS")
@@ -299,13 +300,14 @@ def load(
     The same seed makes the same events: a receiver that has them takes them for duplicates.
     """
     endpoints = _endpoints(urls, target_is_mine)
-    note(f"Making {counted(customers, 'customer')} with {counted(events, 'event')}..")
-    site = _population(customers, events, seed)
+    site = Site(seed=seed)
+    with _progress("Living ", 100) as lived:
+        populate(site, customers, events=events, progress=lambda part: lived.update(round(100 * part) - lived.pos))
     with (
         Simulation(site, endpoints, replace(chaos, seed=seed), connections=connections) as simulation,
-        click.progressbar(length=events, label="Sending", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar,
+        _progress("Sending", events) as sent,
     ):
-        outcome = send(simulation, events, rate, patience, bar.update)
+        outcome = send(simulation, events, rate, patience, sent.update)
     if as_json:
         told = {"seed": seed, "customers": customers, **asdict(outcome), "rate": outcome.rate}
         say_json({**told, "dropped": simulation.ledger.dropped})
@@ -314,11 +316,9 @@ def load(
     _complain_of_lost(outcome.lost)
 
 
-def _population(customers: int, events: int, seed: int) -> Site:
-    actions = max(1, events // 8)
-    while len((site := history(seed, customers, actions)).events) < events:
-        actions *= 2
-    return site
+def _progress(label: str, length: int) -> AbstractContextManager[Any]:
+    """A bar for whoever watches; none where the output goes elsewhere."""
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
 
 
 def _say_outcome(outcome: Outcome) -> None:
