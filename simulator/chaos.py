@@ -6,6 +6,7 @@ Every decision depends on the seed and the event's id alone, so that a run can b
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
@@ -172,5 +173,5 @@ class Ledger:
 
     def counts(self) -> dict[str, int]:
         """How often each thing was done; only what was done at all."""
-        done = [misdeed.trick for misdeed in self.misdeeds]
-        return {trick: done.count(trick) for trick in rates() if trick in done}
+        done = Counter(misdeed.trick for misdeed in self.misdeeds)
+        return {trick: done[trick] for trick in rates() if done[trick]}

@@ -85,7 +85,7 @@ class Deliveries:
         self.chaos = chaos or Chaos()
         self.ledger = Ledger()
         self.counts: Counter[str] = Counter()
-        self.watch: Callable[[Attempt], object] | None = None  # told of every attempt, by the thread that made it
+        self.watch: Callable[[Attempt], object] | None = None  # told of what is sent when due, by the sending thread
         self._site = site
         self._connections = connections
         self._taken = 0  # events of the site that are in the queue, or were
@@ -139,7 +139,7 @@ class Deliveries:
         """When the next thing goes that waits: now, where there are events that nobody has looked at."""
         if self._taken < len(self._site.events):
             return self._site.now
-        return self._queue[0][0] if self._queue else None
+        return next((at for at, _, _ in self._queue[:1]), None)  # one step, for others may be sending
 
     @property
     def waiting(self) -> int:
@@ -250,14 +250,22 @@ class Deliveries:
         """Send a batch: in order, or over several connections at once, where the order is whatever it comes to."""
         lines = min(self._connections, len(batch))
         if lines <= 1:
-            self._run(iter(batch), now, pace)
+            self._drain(iter(batch), now, pace)
             return
         self._pool = self._pool or ThreadPoolExecutor(self._connections, thread_name_prefix="webhooks")
         shared = _Shared(batch)
-        for running in [self._pool.submit(self._run, shared, now, pace) for _ in range(lines)]:
+        for running in [self._pool.submit(self._drain, shared, now, pace) for _ in range(lines)]:
             running.result()
 
-    def _run(self, errands: Iterator[_Errand], now: datetime, pace: Callable[[], object] = lambda: None) -> None:
+    def _drain(self, errands: Iterator[_Errand], now: datetime, pace: Callable[[], object]) -> None:
+        for attempt in self._run(errands, now, pace):
+            if self.watch:
+                self.watch(attempt)
+
+    def _run(
+        self, errands: Iterator[_Errand], now: datetime, pace: Callable[[], object] = lambda: None
+    ) -> Iterator[Attempt]:
+        """Do errands one after another; every attempt as soon as it is over."""
         for errand in errands:
             if self._stopped.is_set():
                 return
@@ -265,18 +273,19 @@ class Deliveries:
                 pace()
             for endpoint in self._endpoints:
                 if errand.endpoint_id in (None, endpoint.id):
-                    self._deliver(errand, endpoint, now)
+                    yield from self._deliver(errand, endpoint, now)
+            if errand.endpoint_id and errand.endpoint_id not in self._senders:
+                self._give_up(errand.event_id, errand.endpoint_id)
 
-    def _deliver(self, errand: _Errand, endpoint: Endpoint, now: datetime) -> None:
+    def _deliver(self, errand: _Errand, endpoint: Endpoint, now: datetime) -> Iterator[Attempt]:
         """One errand's attempt at one endpoint, and what follows from how it ended."""
         record = self._site.event_record(errand.event_id)
         delivery = self._delivery(record, endpoint)
-        if delivery.status == "skipped" or not endpoint.enabled:
+        if delivery.status == "skipped" or (errand.why == "retry" and delivery.over):
+            return  # it is not wanted there, or a person's resend has made the retry needless
+        if not endpoint.enabled:
+            self._give_up(errand.event_id, endpoint.id)
             return
-        if errand.endpoint_id and not (
-            delivery.status == "re_scheduled" and delivery.due_at and delivery.due_at <= now
-        ):
-            return  # a retry that a manual resend has made needless
         attempt = self._attempt(self._site.events.body(record), endpoint, now, errand.trick)
         with self._lock:
             delivery.attempts.append(attempt)
@@ -286,9 +295,17 @@ class Deliveries:
                 self._try_again(delivery, now)
             elif attempt.accepted and errand.why != "copy" and errand.trick not in AFTERWARDS:
                 self._end(delivery, "succeeded")
+        yield attempt
         if attempt.accepted:
             for trick in errand.afterwards:
-                self._deliver(_Errand(errand.event_id, "copy", trick=trick), endpoint, now)
+                yield from self._deliver(_Errand(errand.event_id, "copy", trick=trick), endpoint, now)
+
+    def _give_up(self, event_id: str, endpoint_id: str) -> None:
+        """What becomes of a delivery whose endpoint is gone or off when its time comes."""
+        with self._lock:
+            delivery = self._deliveries[event_id][endpoint_id]
+            if not delivery.over:
+                self._end(delivery, "disabled")
 
     def _attempt(self, event: Body, endpoint: Endpoint, now: datetime, trick: str | None) -> Attempt:
         answer = self._senders[endpoint.id].post(
@@ -300,8 +317,6 @@ class Deliveries:
         self.counts["attempts"] += 1
         unanswered = attempt.answer.status is None
         self.counts["accepted" if attempt.accepted else "unanswered" if unanswered else "refused"] += 1
-        if self.watch:
-            self.watch(attempt)
 
     def _end(self, delivery: Delivery, status: str) -> None:
         if not (delivery.status == status and delivery.due_at is None):
@@ -401,24 +416,15 @@ class Deliveries:
         return None
 
     def _send_now(self, errands: Sequence[_Errand]) -> list[Attempt]:
-        made: list[Attempt] = []
-        watch = self.watch
+        return list(self._run(iter(errands), self._site.now))
 
-        def remember(attempt: Attempt) -> None:
-            made.append(attempt)
-            if watch:
-                watch(attempt)
-
-        self.watch = remember
-        try:
-            self._run(iter(errands), self._site.now)
-        finally:
-            self.watch = watch
-        return made
+    def stop(self) -> None:
+        """Begin no more attempts, in whichever thread."""
+        self._stopped.set()
 
     def close(self) -> None:
-        """Begin no more attempts; wait for those that have begun."""
-        self._stopped.set()
+        """Stop, wait for the attempts that have begun, and hang up."""
+        self.stop()
         if self._pool:
             self._pool.shutdown()
         for sender in self._senders.values():
@@ -469,8 +475,9 @@ def _dressed(event: Body, endpoint: Endpoint, trick: str | None) -> Body:
     """The event as this endpoint is to get it."""
     if trick == ALTERED:
         (kind, first), *_ = event["content"].items()
-        first = first[0] if isinstance(first, list) else first
-        return event | {"content": event["content"] | {kind: first | {"cf_altered": "true"}}}
+        altered = {"cf_altered": "true"}
+        changed = [first[0] | altered, *first[1:]] if isinstance(first, list) else first | altered
+        return event | {"content": event["content"] | {kind: changed}}
     version = V1 if trick == V1 else endpoint.api_version
     return event if event["api_version"] == version else event | {"api_version": version}
 

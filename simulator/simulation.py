@@ -122,17 +122,25 @@ class Simulation:
             self._ticker.start()
 
     def _tick(self) -> None:
-        seen = time.monotonic()
+        moved = time.monotonic()
         try:
             while not self._stopped.wait(_TICK):
-                gone, seen = time.monotonic() - seen, time.monotonic()
-                if self.clock_mode == "real":
+                gone = time.monotonic() - moved
+                if self.clock_mode == "real" and self._is_worth_moving(gone):
+                    moved += gone
                     self.advance(seconds=gone * self.factor)
-                else:
-                    self.send_due()
+                    continue
+                if self.clock_mode == "frozen":
+                    moved += gone
+                self.send_due()
         except Exception:
             log.exception("the site's clock has stopped; run_clock starts it again")
             self.clock_mode, self._ticker = "frozen", None
+
+    def _is_worth_moving(self, gone: float) -> bool:
+        """After a second, or as soon as something is due: whoever follows the clock has work with each move."""
+        due = self.next_due_at
+        return gone >= 1 or (due is not None and due <= self.site.now + timedelta(seconds=gone * self.factor))
 
     @property
     def stopped(self) -> bool:
@@ -141,9 +149,11 @@ class Simulation:
     def close(self) -> None:
         """Stop the clock and the sending; attempts that have begun are waited for."""
         self._stopped.set()
-        self.deliveries.close()
+        self.deliveries.stop()
         if ticker := self._ticker:
             ticker.join()
+        with self._turn:
+            self.deliveries.close()
 
     def __enter__(self) -> Simulation:
         return self

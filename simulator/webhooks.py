@@ -210,6 +210,7 @@ class _Line:
         self.socket = socket
         self._read_timeout = read_timeout
         self._deadline = deadline
+        self._received = 0
 
     def send(self, data: bytes) -> None:
         self._limit()
@@ -222,7 +223,7 @@ class _Line:
             while b"\r\n\r\n" not in got:
                 got += self._more() or _hung_up()
             head, _, got = got.partition(b"\r\n\r\n")
-            status = int(head.split(b" ", 2)[1])
+            status = _status(head)
             if status >= 200:
                 break
         fields = _fields(head)
@@ -238,13 +239,24 @@ class _Line:
 
     def _more(self) -> bytes:
         self._limit()
-        return self.socket.recv(65536)
+        more = self.socket.recv(65536)
+        self._received += len(more)
+        if self._received > _LONGEST_ANSWER:
+            raise ValueError(f"the answer is longer than {_LONGEST_ANSWER} bytes")
+        return more
 
     def _limit(self) -> None:
         left = self._deadline - time.perf_counter()
         if left <= 0:
             raise TimeoutError
         self.socket.settimeout(min(left, self._read_timeout))
+
+
+def _status(head: bytes) -> int:
+    words = head.split(None, 2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+        raise ValueError("the answer is not HTTP")
+    return int(words[1])
 
 
 def _fields(head: bytes) -> dict[bytes, bytes]:

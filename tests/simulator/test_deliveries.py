@@ -114,6 +114,28 @@ def test_a_retry_for_an_endpoint_that_is_gone_is_not_made(
     simulation.endpoints = [receiver.endpoint(id="another")]
     simulation.advance(days=4)
     assert len(receiver.bodies) == 1
+    assert statuses(site.events[0]) == {"whv2_quittance": "disabled"}
+
+
+def test_a_retry_for_an_endpoint_that_is_off_is_not_made_and_a_resend_works_when_it_is_on(
+    simulation: Simulation, site: Site, receiver: Receiver
+) -> None:
+    receiver.answers = [500]
+    simulation.send_due()
+    simulation.endpoints = [receiver.endpoint(enabled=False)]
+    simulation.advance(days=4)
+    assert len(receiver.bodies) == 1 and statuses(site.events[0]) == {"whv2_quittance": "disabled"}
+    simulation.endpoints = [receiver.endpoint()]
+    simulation.resend(site.events[0]["id"])
+    assert statuses(site.events[0]) == {"whv2_quittance": "succeeded"}
+
+
+def test_what_is_silent_is_never_sent_and_says_skipped(simulation: Simulation, site: Site, receiver: Receiver) -> None:
+    simulation.send_due()
+    with site.silenced():
+        site.change_customer("marie", phone="1")
+    simulation.advance(days=1)
+    assert len(receiver.bodies) == 1 and statuses(site.events[-1]) == {"whv2_quittance": "skipped"}
 
 
 def test_over_several_connections_everything_arrives_once(site: Site, receiver: Receiver) -> None:

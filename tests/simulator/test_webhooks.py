@@ -124,6 +124,22 @@ def test_an_answer_that_is_not_whole_is_none(piece: bytes) -> None:
     assert answer.status is None and "before its answer was whole" in answer.fault
 
 
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"what?\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 fine\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n", "ValueError"),
+        (b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1_100_000, "longer than 1000000 bytes"),
+    ],
+    ids=["no HTTP", "no status", "no length", "without end"],
+)
+def test_an_answer_that_makes_no_sense_is_a_failure(answer: bytes, why: str) -> None:
+    with answering(answer) as url, Sender(url, USER, PASSWORD) as sender:
+        found = sender.post(b"{}")
+    assert found.status is None and why in found.fault
+
+
 def test_a_connection_that_the_receiver_has_closed_is_made_anew(receiver: Receiver, sender: Sender) -> None:
     with answering(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nbye") as url, Sender(url, USER, PASSWORD) as lonely:
         assert lonely.post(b"{}").accepted
