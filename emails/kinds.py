@@ -83,6 +83,14 @@ refund_issued = Kind(
     reply_to="finance",
     samples=samples.REFUND_ISSUED,
 )
+payment_returned = Kind(
+    "payment_returned",
+    contexts.PaymentReturnedContext,
+    category="billing",
+    audience="billing",
+    reply_to="finance",
+    samples=samples.PAYMENT_RETURNED,
+)
 seats_changed = Kind(
     "seats_changed",
     contexts.SeatsChangedContext,
@@ -124,6 +132,47 @@ cancelled = Kind(
     reply_to="support",
     samples=samples.CANCELLED,
 )
+due_soon = Kind(
+    "due_soon",
+    contexts.ReminderContext,
+    category="reminder",
+    audience="billing",
+    reply_to="finance",
+    optional=True,
+    samples=samples.DUE_SOON,
+)
+reminder_1 = Kind(
+    "reminder_1",
+    contexts.ReminderContext,
+    category="reminder",
+    audience="billing",
+    reply_to="finance",
+    samples=samples.REMINDER_1,
+)
+reminder_2 = Kind(
+    "reminder_2",
+    contexts.ReminderContext,
+    category="reminder",
+    audience="billing_and_owner",
+    reply_to="finance",
+    samples=samples.REMINDER_2,
+)
+reminder_3 = Kind(
+    "reminder_3",
+    contexts.ReminderContext,
+    category="reminder",
+    audience="billing_and_owner",
+    reply_to="finance",
+    samples=samples.REMINDER_3,
+)
+final_notice = Kind(
+    "final_notice",
+    contexts.ReminderContext,
+    category="reminder",
+    audience="billing_and_owner",
+    reply_to="finance",
+    samples=samples.FINAL_NOTICE,
+)
 finance_new_case = Kind(
     "finance_new_case",
     contexts.FinanceNewCaseContext,
@@ -131,6 +180,14 @@ finance_new_case = Kind(
     audience="finance",
     reply_to="support",
     samples=samples.FINANCE_NEW_CASE,
+)
+finance_digest = Kind(
+    "finance_digest",
+    contexts.FinanceDigestContext,
+    category="staff",
+    audience="finance",
+    reply_to="support",
+    samples=samples.FINANCE_DIGEST,
 )
 ops_alert = Kind(
     "ops_alert",
@@ -149,13 +206,20 @@ ALL: tuple[AnyKind, ...] = (
     payment_received,
     payment_failed,
     payment_method_expiring,
+    payment_returned,
     refund_issued,
     seats_changed,
     seats_change_scheduled,
     cancellation_scheduled,
     cancellation_removed,
     cancelled,
+    due_soon,
+    reminder_1,
+    reminder_2,
+    reminder_3,
+    final_notice,
     finance_new_case,
+    finance_digest,
     ops_alert,
 )
 _BY_NAME = {kind.name: kind for kind in ALL}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache, partial
 from gettext import GNUTranslations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import css_inline
 from babel.messages.catalog import Catalog
@@ -31,7 +31,9 @@ from .language import LOCALES, other_than
 from .links import NO_LINKS, Links
 
 HERE = Path(__file__).parent
-MOST_LINES = 40  # more would take the HTML past the size at which mail readers cut it
+# More would take the HTML past the size at which mail readers cut it.
+MOST_LINES = 40
+MOST_INVOICES = 20
 
 LONGEST = 300  # characters of one text that others wrote: more is no name, and would push the rest out of sight
 
@@ -136,6 +138,7 @@ def _environment(locale: str, template_dir: str | None) -> Environment:
         "other_lang": other_than(locale).replace("_", "-"),
         "ways_to_pay": ways_to_pay,
         "lines_shown": lines_shown,
+        "invoices_shown": invoices_shown,
         "sum_of": _sum_of,
     }
     return made
@@ -188,11 +191,19 @@ def ways_to_pay(remittance: Remittance | None, chosen: OfflineMethod | None) -> 
     return sorted(ways, key=lambda way: way != chosen)
 
 
-def lines_shown(lines: tuple[Line, ...]) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+Item = TypeVar("Item")
+
+
+def lines_shown(lines: tuple[Item, ...], most: int = MOST_LINES) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
     """The lines to write out, and those to sum up in one line because there are too many for a mail."""
-    if len(lines) <= MOST_LINES:
+    if len(lines) <= most:
         return lines, ()
-    return lines[: MOST_LINES - 1], lines[MOST_LINES - 1 :]
+    return lines[: most - 1], lines[most - 1 :]
+
+
+def invoices_shown(invoices: tuple[Item, ...]) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
+    """The same for invoices, of which each takes more room."""
+    return lines_shown(invoices, MOST_INVOICES)
 
 
 def _minus(amount: Money) -> Money:

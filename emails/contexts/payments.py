@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Literal
 
 from billing.declines import Decline
 from billing.money import Money
 
 from .letters import PaidWith, ToCustomer
+
+ReturnReason = Literal["insufficient_funds", "account_closed", "stopped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +75,13 @@ class RefundIssuedContext(ToCustomer):
 class PaymentReturnedContext(ToCustomer):
     """A cheque that the bank returned: the invoice is to pay again.
 
-    `reason` is in the words of a person, None for insufficient funds, by far the most frequent. `fee` only where the
-    merchant asks for one; `balance` is what is owed in all.
+    `reference` is the cheque's number. `fee` only where the merchant asks for one; `balance` is what is owed in all.
     """
 
     number: str
     amount: Money
     balance: Money
     reference: str | None = None
-    reason: str | None = None
+    reason: ReturnReason | None = None
     fee: Money | None = None
+    due_on: dt.date | None = None

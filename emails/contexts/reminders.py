@@ -13,11 +13,10 @@ from .letters import ToCustomer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenInvoice:
-    """A line of a statement of account. `days_late` is negative before the date, None where there is no date."""
+    """A line of a statement of account. `days_late` is not positive before the date, None where there is no date."""
 
     number: str
     balance: Money
-    issued_on: dt.date | None = None
     due_on: dt.date | None = None
     days_late: int | None = None
 
@@ -39,3 +38,16 @@ class ReminderContext(ToCustomer):
     pay_by: dt.date | None = None
     suspension_on: dt.date | None = None
     others: tuple[OpenInvoice, ...] = ()
+
+    @property
+    def statement(self) -> tuple[OpenInvoice, ...]:
+        """This invoice and the others."""
+        own = OpenInvoice(number=self.number, balance=self.balance, due_on=self.due_on, days_late=self.days_late)
+        return (own, *self.others)
+
+    @property
+    def total(self) -> Money | None:
+        """What is owed in all; None where that is no single amount, for the currencies differ."""
+        if any(other.balance.currency != self.balance.currency for other in self.others):
+            return None
+        return sum((other.balance for other in self.others), start=self.balance)

@@ -110,6 +110,7 @@ PAYMENT_RETURNED: Mapping[str, PaymentReturnedContext] = {
         amount=cad(172463),
         balance=cad(172463),
         reference="001455",
+        reason="insufficient_funds",
         first_name="Marie",
         company="Société Test1234",
     ),
@@ -117,7 +118,7 @@ PAYMENT_RETURNED: Mapping[str, PaymentReturnedContext] = {
         number="F-10366",
         amount=cad(172463),
         balance=cad(176963),
-        reason="signature non conforme",
+        reason="stopped",
         fee=cad(4500),
     ),
 }

@@ -26,14 +26,12 @@ _OTHERS = (
     OpenInvoice(
         number="F-10377",
         balance=cad(624000),
-        issued_on=dt.date(2020, 12, 14),
         due_on=dt.date(2021, 1, 13),
         days_late=58,
     ),
     OpenInvoice(
         number="F-10460",
         balance=cad(6784),
-        issued_on=dt.date(2021, 3, 1),
         due_on=dt.date(2021, 3, 31),
         days_late=-19,
     ),

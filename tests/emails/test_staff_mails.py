@@ -49,3 +49,20 @@ def test_our_own_people_are_not_greeted_as_customers(kind: AnyKind) -> None:
         for part in (mail.text, Document(mail.html).text):
             assert "Bonjour" not in part and "Gérer les destinataires" not in part and "Des questions?" not in part
             assert "Vous recevez ce courriel parce que vous" in part
+
+
+def test_the_digest_says_what_to_do_and_what_is_owed() -> None:
+    mail = rendered(kinds.finance_digest, samples.FINANCE_DIGEST["busy"], "fr_CA", links=samples.LINKS)
+    assert mail.subject == f"Suivi du 12 févr.{NBSP}: 6 à traiter, 54{NBSP}042,22{NBSP}$ à recevoir"
+    assert f"Rapprochements à confirmer{NBSP}: 2\n" in mail.text
+    assert f"31 à 60 jours{NBSP}: 9{NBSP}127,50{NBSP}$\n" in mail.text
+    assert "  F-10431, à échéance dans 6 jours\n" in mail.text
+    assert samples.LINKS.queue in Document(mail.html).links
+    mail = rendered(kinds.finance_digest, samples.FINANCE_DIGEST["busy"], "en_CA")
+    assert mail.subject == "Follow-up Feb 12: 6 to do, $54,042.22 receivable"
+
+
+def test_the_digest_names_each_currency_and_leaves_out_what_there_is_none_of() -> None:
+    mail = rendered(kinds.finance_digest, samples.FINANCE_DIGEST["two_currencies"], "en_CA")
+    assert mail.subject == "Follow-up Feb 15: 1 to do, $3,010.09 and US$500.00 receivable"
+    assert "Promises" not in mail.text + mail.html and "Ageing" not in mail.html
