@@ -89,8 +89,9 @@ def listing(
     path: str,
     kind: str,
     filters: Mapping[str, Filter],
-    sortable: Sequence[str],
+    order: str,
     *,
+    sortable: Sequence[str] = (),
     deletable: bool = True,
     show: Callable[[Site, Body], Answer] | None = None,
     among: Callable[[Site, str], Iterable[Body]] | None = None,
@@ -103,7 +104,7 @@ def listing(
     """
 
     def run(site: Site, id: str, wire: Any) -> Body:
-        query = lists.query(wire, filters, sortable=sortable, zone=site.zone, deletable=deletable)
+        query = lists.query(wire, filters, order=order, sortable=sortable, zone=site.zone, deletable=deletable)
         places = site.versions.ids(kind)  # an object's first version is its place among all ever made
         rows = [
             (places[body["id"]][0], body)

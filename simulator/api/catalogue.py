@@ -5,8 +5,7 @@ from __future__ import annotations
 from ..site import Site
 from ..state import Body
 from .calls import Answer, get, listing, living
-from .lists import Filter, flags, numbers, one_of, times, words
-from .params import text
+from .lists import flags, names, numbers, one_of, times, words
 
 _STATUSES = ("active", "archived", "deleted")
 _UNITS = ("day", "week", "month", "year")
@@ -15,7 +14,7 @@ _ITEM_FILTERS = {
     "id": words(),
     "item_family_id": words(),
     "type": one_of(*_TYPES),
-    "name": Filter(("is", "is_not", "starts_with"), text(100)),
+    "name": names(),
     "item_applicability": one_of("all", "restricted"),
     "status": one_of(*_STATUSES),
     "is_giftable": flags(),
@@ -41,8 +40,10 @@ _PRICE_FILTERS = {
     "updated_at": times(),
     "channel": one_of("web", "app_store", "play_store"),
 }
-listing("/items", "item", _ITEM_FILTERS, sortable=("updated_at", "name", "id"), deletable=False)
-listing("/item_prices", "item_price", _PRICE_FILTERS, sortable=("updated_at", "name", "id"), deletable=False)
+listing("/items", "item", _ITEM_FILTERS, "updated_at", sortable=("updated_at", "name", "id"), deletable=False)
+listing(
+    "/item_prices", "item_price", _PRICE_FILTERS, "updated_at", sortable=("updated_at", "name", "id"), deletable=False
+)
 
 
 @get("/items/<id>")

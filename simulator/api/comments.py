@@ -14,7 +14,7 @@ _FILTERS = {
     "entity_id": plain(text(100)),
     "created_at": times(),
 }
-listing("/comments", "comment", _FILTERS, sortable=("created_at",), deletable=False)
+listing("/comments", "comment", _FILTERS, "created_at", sortable=("created_at",), deletable=False)
 
 _COMMENT: Table = {
     "entity_type": required(choice(*ENTITIES)),

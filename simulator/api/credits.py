@@ -7,7 +7,7 @@ from ..site import Site
 from ..state import Body
 from .calls import Answer, get, listing, living, post
 from .invoices import BY_HAND, REASONS, noted
-from .lists import PRESENT, Filter, numbers, one_of, times, words
+from .lists import PRESENT, names, numbers, one_of, times, words
 from .params import COMMENT, Table, choice, instant, number, required, text
 
 _ALL_REASONS = (*REASONS, "write_off", "subscription_change", "subscription_cancellation", "subscription_pause")
@@ -30,7 +30,7 @@ _FILTERS = {
     "updated_at": times(),
     "channel": one_of("web", "app_store", "play_store"),
 }
-listing("/credit_notes", "credit_note", _FILTERS, sortable=("date",))
+listing("/credit_notes", "credit_note", _FILTERS, "date", sortable=("date",))
 
 
 @get("/credit_notes/<id>")
@@ -70,14 +70,13 @@ def void(site: Site, id: str, given: Body) -> Answer:
     return {"credit_note": site.void_credit_note(id, **given)}
 
 
-_IS = ("is", "is_not", "starts_with")
 _CREDIT_FILTERS = {
-    "id": Filter(_IS, text(40)),
-    "customer_id": Filter(_IS, text(50)),
+    "id": names(),
+    "customer_id": names(),
     "type": one_of("increment", "decrement"),
     "created_at": times(),
 }
-listing("/promotional_credits", "promotional_credit", _CREDIT_FILTERS, sortable=("created_at",), deletable=False)
+listing("/promotional_credits", "promotional_credit", _CREDIT_FILTERS, "created_at", deletable=False)
 
 _CREDIT: Table = {
     "customer_id": required(text(50)),

@@ -8,7 +8,7 @@ from ..site import Site
 from ..state import Body
 from .calls import Answer, Member, get, listing, living, post
 from .invoices import BY_HAND, noted
-from .lists import PRESENT, one_of, times, words
+from .lists import PRESENT, codes, names, one_of, times, words
 from .params import (
     COMMENT,
     CUSTOM_FIELDS,
@@ -26,11 +26,11 @@ from .params import (
 
 _FILTERS = {
     "id": words(),
-    "first_name": words(PRESENT),
-    "last_name": words(PRESENT),
-    "email": words(PRESENT),
-    "company": words(PRESENT),
-    "phone": words(PRESENT),
+    "first_name": names(PRESENT),
+    "last_name": names(PRESENT),
+    "email": names(PRESENT),
+    "company": names(PRESENT),
+    "phone": names(PRESENT),
     "auto_collection": one_of("on", "off"),
     "taxability": one_of("taxable", "exempt"),
     "created_at": times(),
@@ -59,7 +59,7 @@ def _shown(site: Site, customer: Body) -> Answer:
     return {"customer": customer, "card": Member.CARD}
 
 
-listing("/customers", "customer", _FILTERS, sortable=("created_at", "updated_at"), show=_shown)
+listing("/customers", "customer", _FILTERS, "created_at", sortable=("created_at", "updated_at"), show=_shown)
 
 
 @get("/customers/<id>")
@@ -106,12 +106,12 @@ def delete(site: Site, id: str, given: Body) -> Answer:
 
 _SOURCE_FILTERS = {
     "customer_id": words(),
-    "type": words(),
+    "type": codes(),
     "status": one_of("valid", "expiring", "expired", "invalid", "pending_verification"),
     "created_at": times(),
     "updated_at": times(),
 }
-listing("/payment_sources", "payment_source", _SOURCE_FILTERS, sortable=("created_at", "updated_at"))
+listing("/payment_sources", "payment_source", _SOURCE_FILTERS, "created_at", sortable=("created_at", "updated_at"))
 
 
 @get("/payment_sources/<id>")

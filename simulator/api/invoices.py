@@ -31,7 +31,7 @@ _FILTERS = {
     "void_reason_code": words(),
     "channel": one_of("web", "app_store", "play_store"),
 }
-listing("/invoices", "invoice", _FILTERS, sortable=("date", "updated_at"))
+listing("/invoices", "invoice", _FILTERS, "date", sortable=("date", "updated_at"))
 
 REASONS = (
     "product_unsatisfactory service_unsatisfactory order_change order_cancellation waiver other fraudulent"

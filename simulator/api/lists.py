@@ -40,6 +40,16 @@ def words(*also: str) -> Filter:
     return Filter(("is", "is_not", "starts_with", "in", "not_in", *also), text(250))
 
 
+def names(*also: str) -> Filter:
+    """Words of which no lists are asked for."""
+    return Filter(("is", "is_not", "starts_with", *also), text(250))
+
+
+def codes() -> Filter:
+    """One of so many values that they are not listed here: any is taken."""
+    return Filter(("is", "is_not", "in", "not_in"), text(100))
+
+
 def one_of(*values: str, also: Sequence[str] = ()) -> Filter:
     return Filter(("is", "is_not", "in", "not_in", *also), choice(*values))
 
@@ -71,7 +81,7 @@ class Query:
     last: Row | None
     include_deleted: bool
 
-    def wants(self, body: Body, value: Callable[[Body, str], Any] = dict.get) -> bool:
+    def wants(self, body: Any, value: Callable[[Any, str], Any] = dict.get) -> bool:
         """Whether every test holds; where a field has several values, of one of them at least."""
         for field, tests in self.tests.items():
             found = value(body, field)
@@ -89,14 +99,15 @@ def query(
     wire: Iterable[tuple[str, str]],
     filters: Mapping[str, Filter],
     *,
+    order: str,
     sortable: Sequence[str],
     zone: ZoneInfo,
     deletable: bool = True,
 ) -> Query:
-    """Read a list's parameters. The first of `sortable` is what it is sorted by, newest first, unless asked."""
+    """Read a list's parameters. It is sorted by `order`, newest first, unless asked for one of `sortable`."""
     tests: dict[str, list[Test]] = {}
     equal: Body = {}
-    asked: Body = {"sort_by": sortable[0], "newest_first": True, "limit": 10, "last": None, "include_deleted": False}
+    asked: Body = {"sort_by": order, "newest_first": True, "limit": 10, "last": None, "include_deleted": False}
     for name, given in wire:
         field, _, operator = name.removesuffix("]").partition("[")
         if name == "limit":
@@ -105,7 +116,7 @@ def query(
             asked["last"] = _offset(given)
         elif name == "include_deleted" and deletable:
             asked["include_deleted"] = flag(name, given)
-        elif name in ("sort_by[asc]", "sort_by[desc]"):
+        elif name in ("sort_by[asc]", "sort_by[desc]") and sortable:
             asked["sort_by"] = choice(*sortable)(name, given)
             asked["newest_first"] = operator == "desc"
         elif field in filters and operator in filters[field].operators and name in (field, f"{field}[{operator}]"):

@@ -55,7 +55,13 @@ _FILTERS = {
     "channel": one_of("web", "app_store", "play_store"),
 }
 listing(
-    "/subscriptions", "subscription", _FILTERS, sortable=("created_at", "updated_at"), show=_with_customer, value=_value
+    "/subscriptions",
+    "subscription",
+    _FILTERS,
+    "created_at",
+    sortable=("created_at", "updated_at"),
+    show=_with_customer,
+    value=_value,
 )
 
 

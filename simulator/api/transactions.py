@@ -9,7 +9,7 @@ from ..site import Site
 from ..state import Body
 from .calls import Answer, get, listing, living, post
 from .invoices import noted
-from .lists import PRESENT, numbers, one_of, times, words
+from .lists import PRESENT, codes, names, numbers, one_of, times, words
 from .params import COMMENT, Table, choice, instant, number, required, text
 
 _FILTERS = {
@@ -17,18 +17,18 @@ _FILTERS = {
     "customer_id": words(PRESENT),
     "subscription_id": words(PRESENT),
     "payment_source_id": words(PRESENT),
-    "payment_method": words(),  # the provider has about ninety, and adds to them
-    "gateway": words(),
+    "payment_method": codes(),
+    "gateway": codes(),
     "gateway_account_id": words(),
-    "id_at_gateway": words(),
-    "reference_number": words(PRESENT),
+    "id_at_gateway": names(),
+    "reference_number": names(PRESENT),
     "type": one_of("authorization", "payment", "refund", "payment_reversal"),
     "date": times(),
     "amount": numbers(),
     "status": one_of("in_progress", "success", "voided", "failure", "timeout", "needs_attention", "late_failure"),
     "updated_at": times(),
 }
-listing("/transactions", "transaction", _FILTERS, sortable=("date", "updated_at"))
+listing("/transactions", "transaction", _FILTERS, "date", sortable=("date", "updated_at"))
 
 
 def _payments_of(site: Site, invoice_id: str) -> Iterable[Body]:
@@ -36,7 +36,7 @@ def _payments_of(site: Site, invoice_id: str) -> Iterable[Body]:
     return [site.current("transaction", id) for id in dict.fromkeys(ids)]
 
 
-listing("/invoices/<id>/payments", "transaction", {}, sortable=("date",), among=_payments_of, deletable=False)
+listing("/invoices/<id>/payments", "transaction", {}, "date", among=_payments_of, deletable=False)
 
 
 @get("/transactions/<id>")
