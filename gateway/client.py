@@ -189,11 +189,7 @@ class Gateway:
         from .pdf import fetch_pdf  # its HTTP stack is not needed before
 
         what = f"the PDF of invoice {id}"
-        _check_id(what, id)
-
-        link = self._call(
-            what, lambda sdk: sdk.Invoice.pdf(id, {"disposition_type": "attachment"}).download.download_url
-        )
+        link = self._pdf_link(what, id)
         with self._told_in_our_words(what):
             return fetch_pdf(
                 link,
@@ -203,6 +199,25 @@ class Gateway:
                 max_bytes=self._pdf_max_bytes,
                 seconds=self._pdf_seconds,
             )
+
+    def invoice_pdf_link(self, id: str) -> str:
+        """A new link to the PDF of an invoice, for somebody's browser: it works for an hour at most.
+
+        It leads to one of the hosts that PDFs may come from.
+        """
+        from .pdf import check_link
+
+        what = f"the PDF of invoice {id}"
+        link = self._pdf_link(what, id)
+        with self._told_in_our_words(what):
+            check_link(link, what=what, hosts=self._pdf_hosts, development_url=self.api_url)
+        return link
+
+    def _pdf_link(self, what: str, id: str) -> str:
+        _check_id(what, id)
+        how: Any = {"disposition_type": "attachment"}
+        link: str = self._call(what, lambda sdk: sdk.Invoice.pdf(id, how).download.download_url)
+        return link
 
     # How a call is made
 

@@ -69,16 +69,8 @@ def fetch_pdf(
         ProviderRefused: the link leads where we do not go, or to something that is no PDF or too big.
     """
     deadline = _Deadline(seconds)
-    place, target = _where(link, what)
-    allowed = {Place("https", name, 443) for name in map(_ascii, hosts) if name}
     development = _place(development_url) if development_url else None
-    if place != development and place not in allowed:
-        shown = f"{place.scheme}://{place.host}:{place.port}"
-        raise ProviderRefused(
-            f"{what}: its link leads to {shown}, which is not allowed; "
-            "if this is where Chargebee keeps its downloads, add the host to CHARGEBEE_PDF_HOSTS",
-            code="pdf_host_not_allowed",
-        )
+    place, target = _allowed(link, what, hosts, development)
     try:
         addresses = _addresses(place, resolve, deadline)
         if place != development:
@@ -94,6 +86,15 @@ def fetch_pdf(
             f"{what}: {place.host} cannot be reached or broke off ({type(fault).__name__}); it is tried again later",
             code="pdf_unreachable",
         ) from fault
+
+
+def check_link(link: str, *, what: str, hosts: Iterable[str], development_url: str | None = None) -> None:
+    """Make sure that a link leads where `fetch_pdf` would go, before somebody's browser is sent there.
+
+    Raises:
+        ProviderRefused: it leads elsewhere.
+    """
+    _allowed(link, what, hosts, _place(development_url) if development_url else None)
 
 
 class Place(NamedTuple):
@@ -114,6 +115,19 @@ class _Deadline:
         if left <= 0:
             raise TimeoutError
         return left
+
+
+def _allowed(link: str, what: str, hosts: Iterable[str], development: Place | None) -> tuple[Place, bytes]:
+    """Where a link leads and what to ask for there, if it is one of the places that it may lead to."""
+    place, target = _where(link, what)
+    if place != development and place not in {Place("https", name, 443) for name in map(_ascii, hosts) if name}:
+        shown = f"{place.scheme}://{place.host}:{place.port}"
+        raise ProviderRefused(
+            f"{what}: its link leads to {shown}, which is not allowed; "
+            "if this is where Chargebee keeps its downloads, add the host to CHARGEBEE_PDF_HOSTS",
+            code="pdf_host_not_allowed",
+        )
+    return place, target
 
 
 def _where(link: str, what: str) -> tuple[Place, bytes]:

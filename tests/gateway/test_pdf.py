@@ -357,3 +357,14 @@ def test_a_download_does_not_go_through_the_proxy_of_the_environment(
 
 def httpcore_dial(address: str, port: int, seconds: float) -> httpcore.NetworkStream:
     return httpcore.SyncBackend().connect_tcp(address, port, timeout=seconds)
+
+
+def test_a_link_for_a_browser_is_checked_and_not_followed(provider: Provider, another_server: ScriptedServer) -> None:
+    provider.serve_pdf(answer(200, PDF))
+    assert provider.gateway().invoice_pdf_link("inv_1") == f"{provider.url}/files/inv_1.pdf?sig=a%2Fb"
+    assert len(provider.requests) == 1
+    for elsewhere in (f"{another_server.url}/inv_1.pdf", "https://169.254.169.254/x", "https://x.example\\@y.example/"):
+        provider.answer(answer(200, {"download": {"download_url": elsewhere}}))
+        with pytest.raises(ProviderRefused):
+            provider.gateway().invoice_pdf_link("inv_1")
+    assert another_server.requests == []
