@@ -1,4 +1,4 @@
-"""Runs the whole stack on one machine: servers, receiver, worker, beat, mailbox, make-believe Chargebee, demo.
+"""Runs the whole stack on one machine: servers, receiver, pages, worker, beat, mailbox, make-believe Chargebee, demo.
 
     python -m local.supervisor run [--once] [--no-demo] [--verbose] [--home FOLDER]
 
@@ -50,7 +50,16 @@ _LEVEL = re.compile(
     rf"\[(?:(?:{_CALM})|(?P<a>{_TROUBLE})) *\]|\b(?:(?:{_CALM.upper()})|(?P<b>{_TROUBLE.upper()}))\b"
     r"|(?P<c>Traceback) \(most recent call last\)|\w(?P<d>Warning): "
 )
-_COLOURS = {"web": 36, "worker": 32, "beat": 35, "mailbox": 33, "chargebee": 34, "demo": 96, "migrate": 90}
+_COLOURS = {
+    "web": 36,
+    "console": 36,
+    "worker": 32,
+    "beat": 35,
+    "mailbox": 33,
+    "chargebee": 34,
+    "demo": 96,
+    "migrate": 90,
+}
 
 
 class Console:
@@ -275,6 +284,7 @@ class Plan:
         self.chosen = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
         self.made: dict[str, str] = {}  # the settings that we add
         self.links: dict[str, str] = {}
+        self.pages_port = 0
 
     @property
     def settings(self) -> dict[str, str]:
@@ -293,8 +303,9 @@ class Plan:
         self.made |= environment.secrets_of(self.home, self.chosen)
         port = self._port()
         self.made["PORT"] = str(port)
+        self.pages_port = port + 1 if children.is_free(port + 1) else children.free_port()
         if not environment.is_given(self.chosen, "PUBLIC_URL"):
-            self.made["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+            self.made["PUBLIC_URL"] = f"http://127.0.0.1:{self.pages_port}"
         self._check()
         self.stack.console.say(f"Starting everything; logs are kept in {self.stack.logs}")
         self._servers()
@@ -390,10 +401,8 @@ class Plan:
             expect={"ready": r"celery@\S+ ready\."},
         )
         self.stack.start("beat", _python(*celery, "beat", "-l", "INFO", "-S", "celery.beat:Scheduler"), self.settings)
-        server = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-        # A worker of granian's that is still starting misses the request to stop, and is waited for without an end.
-        server += ["--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "3"]
-        self.stack.start("web", _python(*server, "webhooks.wsgi:app"), self.settings)
+        self.stack.start("web", _python(*_granian(port, workers=2), "webhooks.wsgi:app"), self.settings)
+        self.stack.start("console", _python(*_granian(self.pages_port, workers=1), "console.wsgi:app"), self.settings)
         return worker
 
     def _no_word_about_root(self) -> dict[str, str]:
@@ -405,6 +414,7 @@ class Plan:
         waits: dict[str, Callable[[], bool]] = {
             "the receiver (/healthz)": lambda: _answers(f"http://127.0.0.1:{port}/healthz"),
             "what the receiver stands on (/readyz)": lambda: _answers(f"http://127.0.0.1:{port}/readyz"),
+            "the pages": lambda: _answers(f"http://127.0.0.1:{self.pages_port}/healthz"),
             "the worker": lambda: worker.has_said("ready"),
         }
         if "mailbox" in self.links:
@@ -421,6 +431,7 @@ class Plan:
         self.links["health"] = f"{receiver}/readyz"
         if "CHARGEBEE_API_URL" in self.made:
             self.links["make-believe Chargebee"] = self.made["CHARGEBEE_API_URL"]
+        self.links["previews of mails"] = f"http://127.0.0.1:{self.pages_port}/_preview/emails"
         self.links["logs"] = str(self.stack.logs)
 
     def _write_down(self) -> None:
@@ -475,6 +486,12 @@ def _show(links: Mapping[str, str], console: Console) -> None:
     for title, link in links.items():
         console.say(f"  {title:<22} {link}")
     console.say()
+
+
+def _granian(port: int, *, workers: int) -> list[str]:
+    server = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+    # A worker of granian's that is still starting misses the request to stop, and is waited for without an end.
+    return [*server, "--workers", str(workers), "--blocking-threads", "4", "--workers-kill-timeout", "3"]
 
 
 def _python(module: str, *arguments: str) -> list[str]:

@@ -104,7 +104,7 @@ def test_servers_that_are_named_are_used_and_none_are_started(
     mail = f"file://{tmp_path}/mail"
     supervisor = run(DATABASE_URL=db_url, REDIS_URL=broker_url, BROKER_KEY_PREFIX=key_prefix, MAIL_URL=mail)
     known = facts(home, supervisor)
-    assert set(known["processes"]) == {"worker", "beat", "web"}
+    assert set(known["processes"]) == {"worker", "beat", "web", "console"}
     assert not {"DATABASE_URL", "REDIS_URL", "MAIL_URL"} & set(known["environment"])
     supervisor.send_signal(signal.SIGINT)
     said, _ = supervisor.communicate(timeout=60)
