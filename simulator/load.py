@@ -17,15 +17,22 @@ _BATCH = 200
 class Pace:
     """Lets so many through a second, from however many threads."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(
+        self,
+        rate: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._step = 1 / rate
-        self._next = time.monotonic()
+        self._clock, self._sleep = clock, sleep
+        self._next = clock()
         self._lock = threading.Lock()
 
     def __call__(self) -> None:
+        """Wait for one's turn. Time that nobody used is not made up for."""
         with self._lock:
-            at = self._next = max(self._next + self._step, time.monotonic())
-        time.sleep(max(0.0, at - time.monotonic()))
+            at = self._next = max(self._next + self._step, self._clock())
+        self._sleep(max(0.0, at - self._clock()))
 
 
 @dataclass(slots=True)
