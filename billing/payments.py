@@ -20,6 +20,14 @@ _STATUS = {
 }
 _KIND = {"payment": "payment", "refund": "refund", "payment_reversal": "reversal"}
 
+# What finance records by hand, as Chargebee spells it.
+_BY_HAND = frozenset({"check", "bank_transfer", "cash", "other", "custom"})
+
+
+def is_by_hand(method: str | None) -> bool:
+    """Did this money come outside the provider, to be recorded by a person?"""
+    return method in _BY_HAND
+
 
 def status_of(provider_status: str | None, *, deleted: bool) -> str:
     """Our word for a transaction's state: succeeded, pending, failed or taken_back. Unknown words are pending."""

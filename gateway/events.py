@@ -349,6 +349,7 @@ def _invoice(of: Reader) -> dict[str, Any]:
                 "status": link.text("txn_status"),
                 "amount": link.whole("txn_amount"),
                 "dated_at": link.whole("txn_date"),
+                "applied_at": link.whole("applied_at"),
             }
             for link in of.parts("linked_payments")
             if link.text("txn_id")
@@ -371,7 +372,11 @@ def _transaction(of: Reader) -> dict[str, Any]:
         "last4": of.text("last4") or (of.text("masked_card_number") or "")[-4:] or None,
         "refunded_id": of.text("refunded_txn_id"),
         "linked_invoices": [
-            {"invoice_id": link.text("invoice_id"), "applied": link.whole("applied_amount") or 0}
+            {
+                "invoice_id": link.text("invoice_id"),
+                "applied": link.whole("applied_amount") or 0,
+                "applied_at": link.whole("applied_at"),
+            }
             for link in of.parts("linked_invoices")
             if link.text("invoice_id")
         ],

@@ -36,7 +36,7 @@ class Invoice(MirrorRow):
     due_at: Mapped[datetime | None]
     paid_at: Mapped[datetime | None]
     linked_payments: Mapped[list[dict[str, Any]]] = mapped_column(
-        comment="transaction_id, applied, status, amount, dated_at (s)"
+        comment="transaction_id, applied, status, amount, dated_at (s), applied_at (s)"
     )
 
 

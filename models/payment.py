@@ -26,7 +26,7 @@ class Transaction(MirrorRow):
     reference: Mapped[str | None]
     last4: Mapped[str | None]
     refunded_id: Mapped[str | None]
-    linked_invoices: Mapped[list[dict[str, Any]]] = mapped_column(comment="invoice_id, applied")
+    linked_invoices: Mapped[list[dict[str, Any]]] = mapped_column(comment="invoice_id, applied, applied_at (s)")
     linked_refunds: Mapped[list[dict[str, Any]]] = mapped_column(comment="transaction_id, amount, status")
 
 

@@ -210,7 +210,10 @@ STORY = (
         _on("2021-01-11 10:22:00"),
         _add_seats_by_wire,
         Consequences(
-            seats={TEST1234_SEATS: 5}, owed={"F-10428": 301009}, paid=_BY_CARD, mails=(Mail("invoice", "F-10428"),)
+            seats={TEST1234_SEATS: 5},
+            owed={"F-10428": 301009},
+            paid=_BY_CARD,
+            mails=(Mail("invoice", "F-10428"), Mail("seats_changed", TEST1234_SEATS)),
         ),
     ),
     Step(
@@ -234,6 +237,7 @@ STORY = (
             seats={TEST1234_SEATS: 5, ATELIER_SEATS: 2},
             owed={"F-10428": 101009, "F-10431": 172463},
             paid={**_BY_CARD, "F-10428": 200000},
+            mails=(Mail("payment_received", "F-10428"),),
         ),
     ),
     Step(
@@ -245,6 +249,7 @@ STORY = (
             seats={TEST1234_SEATS: 5, ATELIER_SEATS: 2},
             owed={"F-10428": 101009},
             paid={**_BY_CARD, "F-10428": 200000, "F-10431": 172463},
+            mails=(Mail("payment_received", "F-10431"),),
         ),
     ),
     Step(
@@ -256,6 +261,7 @@ STORY = (
             seats={TEST1234_SEATS: 5, ATELIER_SEATS: 2},
             owed={},
             paid={**_BY_CARD, "F-10428": 301009, "F-10431": 172463},
+            mails=(Mail("payment_received", "F-10428"),),
         ),
     ),
     Step(

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Literal, cast
+from typing import cast
 
 import structlog
 
 from billing.errors import NeedsAttention, NotYet
 from billing.invoice_mails import Variant, thanks_are_due, variant_called_for
 from billing.money import Money
+from billing.payments import status_of
 from billing.terms import date_in
 from emails import kinds
-from emails.contexts import Discount, InvoiceContext, Line, OfflineMethod, PaidWith, Tax
+from emails.contexts import Discount, InvoiceContext, Line, OfflineMethod, Tax
 from gateway.documents import DocumentLine, InvoiceDocument, invoice_document
-from gateway.errors import ProviderRefused
-from gateway.events import Snapshot
-from models import Customer, Invoice, PaymentApplication, Subscription, Transaction, clock
+from models import Customer, Invoice, PaymentApplication, Subscription, Transaction
 from models.session import transaction
 
 from .followups import collection_for
-from .inbox import take_in
+from .live import live_invoice
 from .mails import customer_of, overtaken, recipient_of, send
 from .outbox import Delivery, Outcome, queue_email
 from .recipients import Recipient
 from .registry import Change, delivers, derives
+from .ways import way_of
 from .world import Wanted, World
 
 log = structlog.get_logger(__name__)
@@ -43,7 +43,7 @@ def call_for_invoice_mail(world: World, invoice: Invoice, change: Change | None)
 @delivers("email", "invoice")
 def deliver_invoice_mail(delivery: Delivery) -> Outcome:
     """Send the invoice as it is now, with its PDF where that can be had."""
-    live = _live_invoice(delivery)
+    live = live_invoice(delivery, delivery.row.object_id)
     with transaction(delivery.engine) as session:
         world = World(session, delivery.couriers.rules)
         world.read(Wanted(invoices={live.id}, owners={live.customer_id} if live.customer_id else set()))
@@ -56,10 +56,17 @@ def deliver_invoice_mail(delivery: Delivery) -> Outcome:
     reader = recipient_of(delivery, customer, kinds.invoice)
     document = invoice_document(live.id, live.snapshot)
     pdf = _pdf(delivery, live.id)
+    delivery.note(payments=payments_shown(live), method=_offline_method(customer, subscription))
     context = _context(
         delivery.couriers.rules.zone, live, variant, document, customer, reader, subscription, paid_by, bool(pdf)
     )
     return send(delivery, kinds.invoice, context, customer, reader, about=live.id, attachment=pdf)
+
+
+def payments_shown(invoice: Invoice) -> list[str]:
+    """The payments that an invoice shows as received."""
+    good = [link for link in invoice.linked_payments if status_of(link["status"], deleted=False) == "succeeded"]
+    return sorted(link["transaction_id"] for link in good)
 
 
 def _variant(world: World, invoice: Invoice) -> Variant | None:
@@ -70,29 +77,6 @@ def _variant(world: World, invoice: Invoice) -> Variant | None:
         amount_due=invoice.amount_due,
         collection=collection_for(world, invoice),
     )
-
-
-def _live_invoice(delivery: Delivery) -> Invoice:
-    """The invoice from the API where there is one, else from the mirror. What the API shows is merged as well."""
-    id, gateway = delivery.row.object_id, delivery.couriers.gateway
-    gone = False
-    try:
-        asked = gateway.invoice(id) if gateway else None
-    except ProviderRefused as refused:
-        if refused.code != "resource_not_found":
-            raise
-        asked, gone = None, True
-    with transaction(delivery.engine) as session:
-        mirrored = session.get_one(Invoice, id)
-        if asked is None:
-            _ = mirrored.snapshot  # deferred: read while the session lives
-            session.expunge(mirrored)
-            mirrored.deleted = mirrored.deleted or gone
-            return mirrored
-        read = Snapshot.read_from_api("invoice", asked, clock.now(session))
-        if read.version > mirrored.version:
-            take_in(session, {"invoice": asked})
-    return Invoice(id=id, version=read.version, deleted=read.deleted, snapshot=read.body, **read.fields)
 
 
 def _newest_payment(world: World, invoice: Invoice) -> Transaction | None:
@@ -149,7 +133,7 @@ def _context(
         company=customer.company,
         due_on=_date(zone, invoice.due_at),
         paid_on=_date(zone, invoice.paid_at) if paid else None,
-        paid_with=_paid_with(paid_by) if paid and paid_by else None,
+        paid_with=way_of(paid_by) if paid and paid_by else None,
         thanks=paid and thanks_are_due(amount_paid=invoice.amount_paid, written_off=invoice.write_off_amount),
         next_billing_on=_date(zone, next_billing_at),
         offline_method=_offline_method(customer, subscription),
@@ -186,17 +170,6 @@ def _period(zone: str, starts_at: datetime | None, ends_at: datetime | None) -> 
 
 def _date(zone: str, instant: datetime | None) -> date | None:
     return date_in(zone, instant) if instant else None
-
-
-def _paid_with(transaction: Transaction) -> PaidWith | None:
-    method = transaction.payment_method
-    if method not in ("card", "check", "bank_transfer"):
-        return None
-    return PaidWith(
-        method=cast(Literal["card", "check", "bank_transfer"], method),
-        last4=transaction.last4,
-        reference=transaction.reference,
-    )
 
 
 def _offline_method(customer: Customer, subscription: Subscription | None) -> OfflineMethod | None:

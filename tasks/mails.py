@@ -30,7 +30,7 @@ from .pace import take_turn
 from .recipients import Recipient, objection, plain, recipients_of, team
 from .world import OVERTAKEN, asked_again
 
-_ASK_AFTER = 3  # attempts that wait for the event with the customer, before the API is asked
+ASK_AFTER = 3  # attempts that wait for the event with the customer, before the API is asked
 
 
 def overtaken(detail: str) -> Outcome:
@@ -49,7 +49,7 @@ def customer_of(delivery: Delivery, customer_id: str | None) -> Customer:
         if customer is not None and recipients_of(customer, "billing"):
             return customer
     gateway = delivery.couriers.gateway
-    if customer_id and gateway and delivery.row.attempts >= _ASK_AFTER:
+    if customer_id and gateway and delivery.row.attempts >= ASK_AFTER:
         asked = gateway.customer(customer_id)
         with transaction(delivery.engine) as session:
             take_in(session, {"customer": asked})

@@ -9,6 +9,7 @@ from models import Cancellation, SeatEntry, Subscription, SubscriptionItem
 
 from .outbox import queue_callback
 from .registry import Change, derives
+from .seat_mails import tell_of_change
 from .world import World
 
 
@@ -28,6 +29,7 @@ def bring_seats_in_line(world: World, subscription: Subscription, change: Change
     for price in sorted(known.keys() | now.keys()):
         _write_item(world, subscription, price, known.get(price), now.get(price, 0), items.get(price))
     seats = sum(now.values())
+    tell_of_change(world, subscription, change, seats)
     if world.change(subscription, seats=seats):
         queue_callback(
             world,

@@ -398,8 +398,9 @@ class Wanted:
                 self.transactions.update(link["transaction_id"] for link in fields["linked_payments"])
             case "transaction":
                 self.invoices.update(link["invoice_id"] for link in fields["linked_invoices"])
-            case "credit_note" if fields["invoice_id"]:
-                self.invoices.add(fields["invoice_id"])
+            case "credit_note":
+                self.invoices.update(filter(None, [fields["invoice_id"]]))
+                self.transactions.update(i for each in fields["linked_refunds"] if (i := each["transaction_id"]))
         if contract := fields.get("subscription_id"):
             self.contracts.add(contract)
         if owner := fields.get("customer_id"):

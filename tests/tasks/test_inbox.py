@@ -383,8 +383,16 @@ def test_quittance_derivations_prints_them_in_the_order_in_which_they_are_made()
     names = {kind: [line["name"].rpartition(".")[2] for line in lines] for kind, lines in told["derivations"].items()}
     assert names == {
         "subscription": ["bring_cancellations_in_line", "bring_seats_in_line"],
-        "invoice": ["bring_followup_in_line", "call_for_invoice_mail", "record_payments_of"],
-        "transaction": ["record_payment"],
+        "invoice": [
+            "tell_of_failures_of",
+            "bring_followup_in_line",
+            "call_for_invoice_mail",
+            "record_payments_of",
+            "thank_for_payments_of",
+        ],
+        "transaction": ["tell_of_failure", "record_payment", "thank_for_payment", "tell_of_refund"],
+        "credit_note": ["tell_of_refunds_of"],
+        "payment_source": ["tell_of_expiring_card"],
     }
     assert all(line["does"].endswith(".") for lines in told["derivations"].values() for line in lines)
     assert [function.__name__ for function in derivations()[Subscription]] == names["subscription"]
@@ -405,6 +413,7 @@ def test_every_derived_change_is_explained(quittance: Quittance) -> None:
         ("subscription_items", "sub_1:licence-CAD-monthly", True),
     ]
     assert quittance.rows(explained, id=second["id"]) == [
+        ("email", "payment_received:F-1:txn_1", True),
         ("followups", "F-1", False),
         ("payment_applications", "txn_1:F-1", True),
         ("payments", "txn_1", True),

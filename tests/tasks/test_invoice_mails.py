@@ -73,7 +73,7 @@ def test_many_events_about_one_invoice_make_one_mail(quittance: Quittance) -> No
     quittance.take(an_event(by_cheque(), an_invoice(1)))
     again = an_event(an_invoice(2))
     quittance.take(again, again | {"id": "ev_again"}, an_event(by_cheque(2)), an_event(paid(3)))
-    quittance.take(an_event(a_transaction(4, pays={"F-1": 6784})))
+    quittance.take(an_event(a_transaction(4, pays={"F-1": 6784}, payment_method="card")))
     assert quittance.rows(OUTBOX) == [("invoice:F-1:0", "sent")]
     assert len(quittance.mails()) == 1
 

@@ -1,0 +1,131 @@
+"""What the owner of a subscription hears of its seats: that they changed, and that they will."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from billing.errors import NeedsAttention
+from billing.money import Money
+from billing.seats import LIVE
+from billing.terms import date_in
+from emails import kinds
+from emails.contexts import SeatsChangedContext
+from gateway.documents import invoice_document
+from models import CreditNote, Invoice, OutboxRow, Subscription, clock
+from models.session import transaction
+
+from .mails import customer_of, overtaken, recipient_of, send
+from .outbox import Delivery, Outcome, queue_email
+from .registry import Change, delivers
+from .world import OVERTAKEN, World
+
+CHANGED = kinds.seats_changed.name
+
+_WITH_THE_CHANGE = timedelta(minutes=2)  # so close to it, what is charged or credited belongs to it
+
+
+def tell_of_change(world: World, subscription: Subscription, change: Change | None, seats: int) -> None:
+    """Tell the owner that a live subscription gives another number of seats.
+
+    First sight is no change; an end has a mail of its own; what comes back to life has the count it had.
+    """
+    before = change.before if change else None
+    if not isinstance(before, Subscription) or not before.seats or before.seats == seats:
+        return
+    if not _is_live(before) or not _is_live(subscription):
+        return
+    at = subscription.version
+    notes = [
+        note.id
+        for note in world.where(CreditNote, subscription_id=subscription.id)
+        if abs(note.version - at) <= _WITH_THE_CHANGE.total_seconds() * 1000
+    ]
+    payload = {"before": before.seats, "after": seats, "version": at, "credit_notes": notes}
+    queue_email(world, CHANGED, subscription.id, subscription.customer_id, revision=at, payload=payload)
+
+
+def _is_live(subscription: Subscription) -> bool:
+    return subscription.status in LIVE and not subscription.deleted
+
+
+@delivers("email", CHANGED)
+def deliver_change(delivery: Delivery) -> Outcome:
+    """Say how many seats there are now, and what that costs where it is known."""
+    row, said = delivery.row, delivery.row.payload
+    with transaction(delivery.engine) as session:
+        subscription = session.get_one(Subscription, row.object_id)
+        before = _last_told(session, row)
+        if subscription.seats != said["after"] or before == subscription.seats:
+            return overtaken(f"it has {subscription.seats} seats, the owner knows of {before}")
+        zone = delivery.couriers.rules.zone
+        changed_at = datetime.fromtimestamp(said["version"] // 1000, UTC)
+        charge, credit = _charge(session, subscription, changed_at), _credit(session, said["credit_notes"])
+        today = date_in(zone, clock.now(session))
+    customer = customer_of(delivery, subscription.customer_id)
+    reader = recipient_of(delivery, customer, kinds.seats_changed)
+    goes_on = subscription.cancelled_at is None
+    effective_on = date_in(zone, changed_at)
+    context = SeatsChangedContext(
+        before=before,
+        after=subscription.seats,
+        effective_on=effective_on,
+        today=effective_on == today,
+        charge=charge,
+        credit=credit,
+        renews_on=_date(zone, subscription.current_term_end) if goes_on else None,
+        next_billing_on=_date(zone, subscription.next_billing_at),
+        first_name=reader.first_name,
+        company=customer.company,
+    )
+    return send(delivery, kinds.seats_changed, context, customer, reader)
+
+
+def _last_told(session: Session, row: OutboxRow) -> int:
+    """The count that the owner knows: what was overtaken before this mail was never told."""
+    same = select(OutboxRow).where(
+        OutboxRow.object_id == row.object_id, OutboxRow.name == row.name, OutboxRow.id < row.id
+    )
+    before: int = row.payload["before"]
+    for earlier in session.scalars(same.order_by(OutboxRow.id.desc())):
+        if earlier.payload["version"] == row.payload["version"]:
+            continue  # the same change, for another reader
+        if (earlier.state, earlier.reason) != ("suppressed", OVERTAKEN):
+            break
+        before = earlier.payload["before"]
+    return before
+
+
+def _charge(session: Session, subscription: Subscription, at: datetime) -> Money | None:
+    """What the one invoice of this change asks for, if it is for part of a term."""
+    near = select(Invoice).where(
+        Invoice.subscription_id == subscription.id,
+        Invoice.issued_at.between(at - _WITH_THE_CHANGE, at + _WITH_THE_CHANGE),
+        ~Invoice.deleted,
+        Invoice.status.not_in(("pending", "voided")),
+        Invoice.total > 0,
+    )
+    found = session.scalars(near.limit(2)).all()
+    if len(found) != 1 or not found[0].currency:
+        return None
+    (invoice,) = found
+    try:
+        lines = invoice_document(invoice.id, invoice.snapshot).lines
+    except NeedsAttention:
+        return None  # the invoice's own mail says what is wrong with it
+    prorated = [line for line in lines if line.prorated or "prorat" in line.description.casefold()]
+    return Money(invoice.total, invoice.currency) if prorated else None
+
+
+def _credit(session: Session, notes: list[str]) -> Money | None:
+    """What the one credit note of this change gives back."""
+    note = session.get(CreditNote, notes[0]) if len(notes) == 1 else None
+    if note is None or not note.total or note.deleted:
+        return None
+    return Money(note.total, note.currency or "")
+
+
+def _date(zone: str, instant: datetime | None) -> date | None:
+    return date_in(zone, instant) if instant else None
