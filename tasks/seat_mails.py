@@ -116,7 +116,7 @@ def _charge(session: Session, subscription: Subscription, at: datetime) -> Money
     except NeedsAttention:
         return None  # the invoice's own mail says what is wrong with it
     prorated = [line for line in lines if line.prorated or "prorat" in line.description.casefold()]
-    return Money(invoice.total, invoice.currency) if prorated else None
+    return Money(invoice.total, invoice.currency or "") if prorated else None
 
 
 def _credit(session: Session, notes: list[str]) -> Money | None:
