@@ -76,7 +76,7 @@ def expected_seats(site: Site) -> dict[str, int]:
 
 
 def expected_payments(site: Site) -> dict[str, tuple[Any, ...]]:
-    words = {"success": "succeeded", "failure": "failed", "late_failure": "taken_back", "voided": "taken_back"}
+    words = {"in_progress": "pending", "success": "succeeded", "failure": "failed", "late_failure": "taken_back"}
     kinds = {"payment": "payment", "refund": "refund", "payment_reversal": "reversal"}
     return {
         each["id"]: (
