@@ -65,7 +65,7 @@ class Changes(Running):
         must_be_settings(settings)
         with self._action():
             subscription = self._editable(subscription_id)
-            charges = [item for item in items if self._type_of(item) == "charge"]
+            charges = self._one_time(items, subscription["subscription_items"])
             wanted = self._wanted(subscription, [item for item in items if item not in charges], replace, remove)
             change = Change(
                 tuple(wanted), charges, settings, prorate, invoice_immediately, force_term_reset, billing_cycles
@@ -135,8 +135,9 @@ class Changes(Running):
             self._tell_of(subscription, "subscription_scheduled_changes_removed")
             return subscription
 
-    def _type_of(self, item: Mapping[str, Any]) -> str:
-        return self._price_wanted(str(item["item_price_id"]), ()).item_type
+    def _one_time(self, items: Items, old: Sequence[Body] = ()) -> list[Mapping[str, Any]]:
+        """Those of some items that are charged once."""
+        return [item for item in items if self._price_wanted(str(item["item_price_id"]), old).item_type == "charge"]
 
     def _price_wanted(self, item_price_id: str, old: Sequence[Body]) -> ItemPrice:
         """A price that is or was sold to this subscription, or that anybody can buy now."""

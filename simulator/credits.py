@@ -8,6 +8,7 @@ from .balances import OPEN, refundable, settle
 from .comments import Comments
 from .pricing import CURRENCY, share
 from .state import Body, Refused, WrongValue
+from .taxes import TAXES, tax_on
 
 REASONS = {
     "write_off": "Write Off",
@@ -209,11 +210,10 @@ class Credits(Comments):
             self._edit("customer", customer_id).update(**balances, balances=[entry])
 
     def _credit_note(self, invoice: Body, amount: int, type: str, reason: str) -> Body:
-        """A credit note over part of an invoice: its taxes are the same part of the invoice's taxes."""
+        """A credit note over part of an invoice, with the taxes that are in that part."""
         id = f"{self.credit_note_prefix}{self.next_credit_note_number}"
         self.next_credit_note_number += 1
-        whole = invoice["sub_total"] + invoice["tax"]
-        taxes = [{**tax, "amount": share(tax["amount"], amount, whole)} for tax in invoice["taxes"]]
+        taxes = _taxes_in(invoice, amount)
         rates = {tax["tax_name"]: tax["tax_rate"] for tax in invoice["line_item_taxes"]}
         line = self._credited_line(invoice, amount, sum(tax["amount"] for tax in taxes))
         return self._make(
@@ -284,6 +284,14 @@ class Credits(Comments):
             "invoice_date": invoice["date"],
             "invoice_status": invoice["status"],
         }
+
+
+def _taxes_in(invoice: Body, amount: int) -> list[Body]:
+    """The taxes in an amount of an invoice that includes them: those on the part of it that is taxed."""
+    before_tax = share(amount, invoice["sub_total"], invoice["sub_total"] + invoice["tax"])
+    taxed = sum(line["amount"] for line in invoice["line_items"] if line["is_taxed"])
+    part = share(before_tax, taxed, invoice["sub_total"])
+    return [{**tax, "amount": tax_on(part, TAXES[tax["name"]])} for tax in invoice["taxes"]]
 
 
 def _words_for(reason: str) -> str:

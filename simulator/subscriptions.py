@@ -62,7 +62,7 @@ class Subscriptions(Pauses):
         with self._action():
             self._edit("customer", customer_id)
             subscription = self._new_subscription(customer_id, [*sold, *items], id, billing_cycles, settings)
-            charges = [item for item in items if self._type_of(item) == "charge"]
+            charges = self._one_time(items)
             lines = self._charged(charges)
             if starts_at and seconds(starts_at) > self._timestamp():
                 starts = seconds(starts_at.astimezone(UTC))
