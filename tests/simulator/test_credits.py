@@ -90,7 +90,8 @@ def test_a_gift_is_told_with_its_customer_and_lowers_the_next_invoice_before_any
     gift = paid.add_promotional_credits("marie", 2000, "Bienvenue", reference="JANV")
     assert (gift["type"], gift["closing_balance"], gift["credit_type"]) == ("increment", 2000, "general")
     told = {event["event_type"]: event["content"] for event in paid.events[place:]}
-    assert told["promotional_credits_added"] == {"customer": customer(paid), "promotional_credit": gift}
+    added = told["promotional_credits_added"]
+    assert added["customer"] == customer(paid) and added["promotional_credit"].items() <= gift.items()
     paid.create_credit_note("F-10391", amount=1000)
     paid.subscribe("marie", MONTHLY.id)
     body = invoice(paid, "F-10393")
