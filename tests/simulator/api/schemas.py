@@ -87,8 +87,8 @@ def resolved(schema: Schema) -> Schema:
 
 
 def parameters(method: str, path: str) -> set[str]:
-    """The parameters of a call, named as our tables name them."""
-    call = document()["paths"][path.replace("<id>", "{id}")][method.lower()]
+    """The parameters of a call, named as our tables name them; none where the file has no such call."""
+    call = document()["paths"].get(path.replace("<id>", "{id}"), {}).get(method.lower(), {})
     if method == "GET":
         return {name for asked in call.get("parameters", []) if asked["in"] == "query" for name in _filters(asked)}
     body = call.get("requestBody", {}).get("content", {}).get("application/x-www-form-urlencoded", {})

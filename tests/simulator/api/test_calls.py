@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -10,6 +12,7 @@ from flask import request
 
 from simulator import Site, history
 from simulator.api import CALLS
+from simulator.api.calls import Call
 from simulator.api.traffic import Limits
 from simulator.fixtures import client_of
 from simulator.http import create_app
@@ -18,6 +21,8 @@ from tests.simulator.api import schemas
 from tests.simulator.api.tour import tour
 
 PDF = ("POST", "/invoices/<id>/pdf")
+DOCS = Path(__file__).parents[3] / "docs" / "simulator.md"
+PAGING = {"limit", "offset", "include_deleted", "sort_by[asc]", "sort_by[desc]"}
 OURS = [(call.method, call.path) for call in CALLS if call.table is not None] + [PDF]
 
 # What differs from the provider's schemas, as docs/simulator.md says too: the end of a fault -> why.
@@ -112,3 +117,39 @@ def check_events(site: Site) -> None:
         faults |= {f"{event['event_type']} {fault}" for fault in schemas.faults(schema, event)}
         faults |= {f"unknown: {name}" for name in schemas.unknown_fields(schema, event)}
     assert excused(faults) == set()
+
+
+@needs_schemas
+def test_the_documentation_lists_every_parameter_that_is_refused() -> None:
+    documented = dict(re.findall(r"^\| `(\w+ /\S+)` \| (.+) \|$", DOCS.read_text(), re.MULTILINE))
+    refused = {f"{call.method} {call.path}".replace("<id>", "{id}"): " ".join(not_taken(call)) for call in CALLS}
+    assert documented == {call: names for call, names in refused.items() if names}
+
+
+@needs_schemas
+def test_no_call_takes_a_parameter_that_the_provider_does_not() -> None:
+    for call in CALLS:
+        if call.table is not None and (known := schemas.parameters(call.method, call.path)):
+            groups = {name for name in known if "[" not in name}  # whose parts the schemas do not say
+            assert {name for name in taken(call) - known if name.partition("[")[0] not in groups} <= {"cf_*"}
+
+
+def taken(call: Call) -> set[str]:
+    """The names of what a call may be given."""
+    if call.filters is None:
+        return set(call.table or {})
+    return {
+        f"{field}[{operator}]" if operator else field
+        for field, asked in call.filters.items()
+        for operator in asked.operators
+    }
+
+
+def not_taken(call: Call) -> list[str]:
+    """The provider's parameters that a call of ours refuses: a whole group by its name."""
+    if call.table is None:
+        return []
+    ours = taken(call) | PAGING
+    groups = {name.partition("[")[0] for name in ours if "[" in name}
+    refused = schemas.parameters(call.method, call.path) - ours
+    return sorted({name if (group := name.partition("[")[0]) in groups else group for name in refused} - groups)
