@@ -69,11 +69,12 @@ class Site(Subscriptions):
             if first := self._agenda.first():
                 due, (kind, id) = first
                 self.now = max(self.now, instant_of(due.at))
-                versions, deed = self.version_count(kind, id), self._due(self.current(kind, id))
+                body = self._read[kind, id] = self.current(kind, id)
+                versions, deed = self.version_count(kind, id), self._due(body)
                 if deed and deed[:2] == due:
                     deed[2](id)
                 if self.version_count(kind, id) == versions:  # a deed may leave its object as it is, as a reminder does
-                    self._plan(self.current(kind, id))
+                    self._plan(body)
 
     def _plan(self, body: Body) -> None:
         deed = None if body["deleted"] else self._due(body)

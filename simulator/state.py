@@ -91,7 +91,6 @@ class Action:
         self.source = source
         self.drafts: dict[Key, Body] = {}
         self.before: dict[Key, Body] = {}  # the fields of the drafts as they were; lists among them are the drafts' own
-        self.read: dict[Key, Body] = {}  # newest versions that were looked at and not edited
         self.told: dict[tuple[str, Key], list[Key]] = {}
         self.announced = False  # an event is to go out although nothing may have changed
         self.quiet = False  # nothing is told of what this changes
@@ -179,6 +178,7 @@ class State:
         self._silence = Silence()
         self._last_version = 0
         self._open: Action | None = None
+        self._read: dict[Key, Body] = {}  # newest versions that the open action, or the clock for it, has looked at
         self._ids = random.Random(f"{seed} ids")
         self._given_back: list[str] = []  # ids that refused actions took: the next to be taken is the last
         self._noise = random.Random(f"{seed} milliseconds")
@@ -188,13 +188,14 @@ class State:
     def current(self, kind: str, id: str) -> Body:
         """The newest snapshot of an object (the draft, inside an action). Not to be edited."""
         key = kind, id
-        if self._open and (body := self._open.drafts.get(key) or self._open.read.get(key)):
+        if self._open and (body := self._open.drafts.get(key) or self._read.get(key)):
             return body
-        if key not in self.versions:
+        numbers = self.versions.ids(kind).get(id)
+        if numbers is None:
             raise Refused(f"{id} not found", code="resource_not_found", status=404)
-        body = self.versions.newest(key)
+        body = self.versions.read(numbers[-1])
         if self._open:
-            self._open.read[key] = body
+            self._read[key] = body
         return body
 
     def ids(self, kind: str) -> list[str]:
@@ -294,6 +295,7 @@ class State:
                 raise
             finally:
                 self._open = None
+                self._read = {}
 
     def _acting(self) -> Action:
         if self._open is None:
@@ -312,10 +314,10 @@ class State:
         """The draft of an object, to be changed in place."""
         action = self._acting()
         if (kind, id) not in action.drafts:
-            draft = self.versions.newest((kind, id)) if (kind, id) in self.versions else None
-            if draft is None or draft["deleted"]:
+            draft = self.current(kind, id)
+            if draft["deleted"]:
                 raise Refused(f"{id} not found", code="resource_not_found", status=404)
-            action.drafts[kind, id] = draft
+            action.drafts[kind, id] = draft  # whoever has read it in this action sees it change, as with any draft
             action.before[kind, id] = dict(draft)
         return action.drafts[kind, id]
 

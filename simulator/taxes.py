@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .pricing import rounded
+from .pricing import share
 from .state import Body
 
 
@@ -56,7 +56,7 @@ def taxes_of(invoice: Body) -> tuple[Tax, ...]:
 
 def tax_on(amount: int, tax: Tax) -> int:
     """A tax on a pre-tax amount: 5.885 is 5.89."""
-    return rounded(amount * tax.rate / 100)
+    return share(amount, tax.rate.numerator, 100 * tax.rate.denominator)
 
 
 def with_taxes(amount: int, taxes: Sequence[Tax]) -> int:

@@ -13,9 +13,11 @@ from typing import Any
 Body = dict[str, Any]
 Key = tuple[str, str]
 
-# The first objects of a kind are kept as they are; later ones are deflated against them, and share their words.
+# Large objects, above all invoices, are deflated against the first of their kind. Small ones are kept as they are: to
+# deflate them would save little memory and cost a tenth of the time (docs/simulator.md).
+_WORTH = 1200
 _EXAMPLES = 8
-# A small window packs as well, for objects are small, and costs half the time (docs/simulator.md).
+# A small window packs as well, for objects are small, and costs half the time.
 _WINDOW, _MEMORY, _LEVEL = 13, 6, 1
 _DICT = ord("{")  # how marshal begins a dict; zlib begins otherwise
 _RECENT = 256  # versions that are kept inflated: an action reads the same ones again and again
@@ -54,13 +56,13 @@ class Versions(Mapping[Key, list[Body]]):
 
     def read(self, number: int) -> Body:
         """The version with this number."""
-        body: Body = marshal.loads(self._recent.get(number) or self._inflated(number))  # noqa: S302 (pack wrote it)
+        plain = self._packed[number]
+        if plain[0] & 0x7F != _DICT:
+            plain = self._recent.get(number) or self._inflated(number, plain)
+        body: Body = marshal.loads(plain)  # noqa: S302 (nobody but pack wrote it)
         return body
 
-    def _inflated(self, number: int) -> bytes:
-        packed = self._packed[number]
-        if packed[0] & 0x7F == _DICT:
-            return packed
+    def _inflated(self, number: int, packed: bytes) -> bytes:
         if len(self._recent) >= _RECENT:
             self._recent = {}
         plain = zlib.decompressobj(_WINDOW, self._examples[packed[2:6]]).decompress(packed)
@@ -103,6 +105,8 @@ class _Packing:
         self._compressor = zlib.compressobj()  # until there are examples
 
     def pack(self, plain: bytes) -> bytes:
+        if len(plain) < _WORTH:
+            return plain
         if len(self._first) < _EXAMPLES:
             self._first.append(plain)
             if len(self._first) == _EXAMPLES:
