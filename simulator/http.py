@@ -37,14 +37,16 @@ def create_app(
     limits: Limits | None = None,
     customers: Customers | None = None,
     faults: Faults | None = None,
+    wrote: Callable[[], object] = lambda: None,
 ) -> Flask:
     """The API of one site, behind basic auth whose user is the API key.
 
-    Limits, the one write at a time on a customer, and faults may be given, to be set while the app runs.
+    Limits, the one write at a time on a customer, and faults may be given, to be set while the app runs. `wrote` is
+    called within every request that has changed something, under the site's lock.
     """
     app = Flask("simulator")
     faults = faults or Faults(site.seed)
-    desk = Desk(site, customers or Customers(site.seed), faults)
+    desk = Desk(site, customers or Customers(site.seed), faults, wrote)
     links = _Links(site, site_name, api_key)
     app.register_blueprint(_api(desk, limits or Limits(), [*CALLS, links.call]))
     app.register_blueprint(_downloads(links, merchant))

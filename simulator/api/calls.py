@@ -161,12 +161,16 @@ def _card(site: Site, customer: Any) -> Body:
 
 
 class Desk:
-    """Where calls are answered: one site, and what stands between it and the callers."""
+    """Where calls are answered: one site, and what stands between it and the callers.
 
-    def __init__(self, site: Site, customers: Customers, faults: Faults) -> None:
+    `wrote` is called once a call has changed something, within the request and under the site's lock.
+    """
+
+    def __init__(self, site: Site, customers: Customers, faults: Faults, wrote: Callable[[], object]) -> None:
         self.site = site
         self.customers = customers
         self.faults = faults
+        self.wrote = wrote
         self.replays = Replays(lambda: site.now)
 
     def respond(self, call: Call, id: str = "") -> Response:
@@ -223,6 +227,8 @@ class Desk:
             except Declined as reason:  # the attempt is part of history: the action stands
                 declined = reason
             made = self.site.made_by(action)
+        if action.drafts:
+            self.wrote()
         if declined:
             raise declined
         return complete(self.site, members, made)
