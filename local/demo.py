@@ -1,39 +1,35 @@
-"""Lives the demo story: a make-believe Chargebee over HTTP both ways, and what came of each step in plain words.
+"""Serves the make-believe Chargebee, and lives the demo story on it: what came of each step, in plain words.
 
-    python -m local.demo --port PORT [--stay]
+    python -m local.demo --port PORT --journal FILE [--no-story] [--stay]
 
-The story is the same each time, to the byte. Steps that this database has lived already are not lived again; what
-follows from them is checked all the same. Exit code 1 if a consequence does not come.
+The story is the same each time, to the byte. Steps that were lived before are not lived again; what follows from the
+last one is checked all the same, unless somebody has done something since. Exit code 1 if a consequence does not come.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import logging
 import signal
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, text
-from werkzeug.serving import make_server
+from sqlalchemy import text
 
 from billing.money import Money
 from emails import format as shown
-from models import clock
+from local.site import LocalSite, known_events
 from models.session import engine_for, transaction
-from simulator import Site, story
-from simulator.http import create_app
-from simulator.webhooks import Sender
+from simulator import story
+from simulator.journal import Strayed
 from worker.settings import Settings
 
 PATIENCE = 30  # seconds for the consequences of a step
@@ -75,49 +71,50 @@ class Seen:
         return found or ([f"{self.unfinished} events or mails are not finished"] if self.unfinished else [])
 
 
-@dataclass
 class Demo:
-    engine: Engine
-    settings: Settings
-    sender: Sender
-    site: Site = field(default_factory=story.a_site)
-    sent: int = 0  # events of the site that the receiver has
-    mails: Counter[tuple[str, str]] = field(default_factory=Counter)
-    stopped: threading.Event = field(default_factory=threading.Event)
+    """The story, lived on a site, and checked against what the worker makes of it."""
+
+    def __init__(self, local: LocalSite, stopped: threading.Event) -> None:
+        self.local = local
+        self.engine = local.engine
+        self.stopped = stopped
+        self.mails: Counter[tuple[str, str]] = Counter()  # all that must have left so far
 
     def play(self) -> None:
-        """Live every step.
+        """Live every step that this site has not lived, and check what follows from each.
 
         Raises:
             Missing: a consequence did not come.
         """
-        lived = self._lived_already()
-        if lived:
-            say(f"This database has lived {lived} of {len(story.steps())} steps before; ./dev reset plays them anew.")
-        for number, step in enumerate(story.steps(), start=1):
+        steps, played = story.steps(), len(self.local.story_told)
+        heard_of = self._heard_of(played)
+        if played or heard_of:
+            say(f"This database has lived {heard_of} of {len(steps)} steps before; ./dev reset plays them anew.")
+        for number, step in enumerate(steps, start=1):
             if self.stopped.is_set():
                 return
-            step.play(self.site)
             self.mails.update((mail.kind, mail.about) for mail in step.consequences.mails)
-            if number < lived:  # what followed then has been overtaken; what followed from the last one still stands
-                self.sent = len(self.site.events)
+            count = 0
+            if number > played:
+                count = self.local.play(step, quietly=number <= heard_of)
+            # What followed from a step that was lived before has been overtaken, but for the last one's: that stands,
+            # unless somebody has done something since.
+            if number < max(played, heard_of) or (number <= played and self.local.deeds):
                 continue
             say(f"\n{number:>2}. {_date(step.at)}. {step.title}.")
-            self._set_clock(step.at)
-            count = self._send()
             self._wait(step.consequences)
             say(f"    {count} webhook{'' if count == 1 else 's'}" + _words(step.consequences, self._subjects(step)))
 
-    def _lived_already(self) -> int:
-        """How many steps this database has lived: the story is the same each time, down to the ids."""
+    def _heard_of(self, played: int) -> int:
+        """How many steps this database has heard of, where the journal of the site was lost: their ids are the same."""
+        if played:
+            return played
         site, told = story.a_site(), []
         for step in story.steps():
-            place = len(site.events)
+            place = len(site.event_records)
             step.play(site)
-            told.append([event["id"] for event in site.events[place:]])
-        with transaction(self.engine) as session:
-            ids = {"ids": [event["id"] for event in site.events]}
-            known = set(session.scalars(text("select id from inbox_events where id = any(:ids)"), ids))
+            told.append([record.id for record in site.event_records[place:]])
+        known = known_events(self.engine, site)
         lived = 0
         for number, events in enumerate(told, start=1):
             if not known.issuperset(events):
@@ -125,20 +122,6 @@ class Demo:
             if events:  # a step in which only time passes is lived when the one after it is
                 lived = number
         return lived
-
-    def _set_clock(self, instant: datetime) -> None:
-        with transaction(self.engine) as session:
-            if clock.now(session) < instant or self.sent == 0:
-                clock.move_to(session, instant, env=self.settings.env)
-
-    def _send(self) -> int:
-        events = self.site.events[self.sent :]
-        for event in events:
-            attempt = self.sender.send(event)
-            if not attempt.accepted:
-                raise Missing(str(attempt))
-        self.sent += len(events)
-        return len(events)
 
     def _wait(self, wanted: story.Consequences) -> None:
         end = time.monotonic() + PATIENCE
@@ -231,47 +214,52 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-@contextmanager
-def _serving(site: Site, settings: Settings) -> Iterator[None]:
-    """The make-believe Chargebee's API, where CHARGEBEE_API_URL says."""
-    where = urlsplit(settings.chargebee_api_url or "")
-    app = create_app(site, site_name=settings.chargebee_site or "", api_key=settings.chargebee_api_key or "")
-    server = make_server(where.hostname or "127.0.0.1", where.port or 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, name="make-believe Chargebee", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-
-
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Live the demo story against a running stack.")
+    parser = argparse.ArgumentParser(
+        description="Serve the make-believe Chargebee of a running stack, and live its story."
+    )
     parser.add_argument("--port", type=int, required=True, help="where the receiver listens, on this machine")
-    parser.add_argument("--stay", action="store_true", help="go on serving the make-believe Chargebee until stopped")
+    parser.add_argument("--journal", type=Path, required=True, help="the file that brings the site back")
+    parser.add_argument("--no-story", action="store_true", help="live no story: an empty site, or as it was left")
+    parser.add_argument("--stay", action="store_true", help="go on until stopped")
     asked = parser.parse_args(arguments)
     settings = Settings.read()
     settings.require("chargebee_site", "chargebee_api_key", "chargebee_api_url")
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # what the make-believe Chargebee is asked is not the story
-    user, password = settings.webhook_credentials[0]
     engine = engine_for(settings.database_url, application="quittance demo")
-    with Sender(f"http://127.0.0.1:{asked.port}/webhooks/chargebee", user, password) as sender:
-        demo = Demo(engine, settings, sender)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: demo.stopped.set())
-        with _serving(demo.site, settings):
-            try:
-                demo.play()
-            except Missing as missing:
-                say(f"\n    What should have followed did not come within {PATIENCE} s:\n    {missing}")
-                say("    Look at `./dev cli doctor`, `./dev cli events list` and `./dev cli outbox list`.")
-                return 1
-            if demo.stopped.is_set():
-                return 130
-            say("\ndemo played")
-            if asked.stay:
-                demo.stopped.wait()
+    receiver = f"http://127.0.0.1:{asked.port}/webhooks/chargebee"
+    local = LocalSite(engine, settings, receiver, asked.journal, story_wanted=not asked.no_story)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    try:
+        local.bring_back()
+    except Strayed as strayed:
+        say(f"The site cannot be brought back: {strayed}. Begin anew with ./dev reset.")
+        return 1
+    with local.open() as url:
+        return _live(local, stopped, url, wanted=not asked.no_story, stay=asked.stay)
+
+
+def _live(local: LocalSite, stopped: threading.Event, url: str, *, wanted: bool, stay: bool) -> int:
+    """Live the story, where it is wanted and the site began with it; then let the clock run until stopped."""
+    if wanted and not local.is_story:
+        say("No story: this site began without it, and has gone its own way; ./dev reset plays it.")
+    elif wanted:
+        local.desk.closed = True
+        try:
+            Demo(local, stopped).play()
+        except Missing as missing:
+            say(f"\n    What should have followed did not come within {PATIENCE} s:\n    {missing}")
+            say("    Look at `./dev cli doctor`, `./dev cli events list` and `./dev cli outbox list`.")
+            return 1
+        if stopped.is_set():
+            return 130
+        local.desk.closed = False
+        say("\ndemo played")
+    if stay:
+        local.simulation.run_clock("real")
+        say(f"the make-believe Chargebee is open at {url}/_sim/")
+        stopped.wait()
     return 0
 
 

@@ -280,6 +280,7 @@ class Plan:
     def __init__(self, home: Path, console: Console, *, demo: bool) -> None:
         self.home = home
         self.demo = demo
+        self.own_site = True  # a make-believe Chargebee is served; False where a real one is named
         self.stack = Stack(console, home / "log")
         self.chosen = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value} | dict(os.environ)
         self.made: dict[str, str] = {}  # the settings that we add
@@ -310,25 +311,39 @@ class Plan:
         self.stack.console.say(f"Starting everything; logs are kept in {self.stack.logs}")
         self._servers()
         self._mailbox()
-        if self.demo:
-            self._chargebee()
+        self._chargebee()
         self._migrate()
         worker = self._processes(port)
         self._wait_until_ready(port, worker)
+        if self.own_site and not self.demo:
+            self._empty_site()
         self._name_links(port)
         self._write_down()
 
     def play(self, *, stay: bool) -> int:
         """Play the demo; the exit code. With `stay` it goes on serving the make-believe Chargebee afterwards."""
-        command = _python("local.demo", "--port", self.made["PORT"])
         if not stay:
-            return self.stack.run("demo", command, self.settings)
-        demo = self.stack.start("demo", [*command, "--stay"], self.settings, expect={"played": "demo played"})
-        self.stack.wait(lambda: demo.has_said("played") or demo.child.poll() is not None, but=demo)
+            return self.stack.run("demo", self._site(), self.settings)
+        demo = self._open("demo", [*self._site(), "--stay"])
         if demo.child.poll() is None:
             return 0
         self.stack.processes.remove(demo)
         return demo.child.returncode or 1
+
+    def _empty_site(self) -> None:
+        """Serve the make-believe Chargebee without the demo."""
+        site = self._open("chargebee", [*self._site(), "--no-story", "--stay"])
+        if site.child.poll() is not None:
+            raise Ended(site)
+
+    def _site(self) -> list[str]:
+        return _python("local.demo", "--port", self.made["PORT"], "--journal", str(self.home / "site.journal"))
+
+    def _open(self, name: str, command: list[str]) -> Process:
+        """Start what serves the site, and wait until people may act on it, or until it has ended."""
+        site = self.stack.start(name, command, self.settings, expect={"open": "make-believe Chargebee is open at"})
+        self.stack.wait(lambda: site.has_said("open") or site.child.poll() is not None, but=site)
+        return site
 
     def _port(self) -> int:
         """The receiver's port: the one asked for, else 8000, else any."""
@@ -373,11 +388,15 @@ class Plan:
         self.links["mailbox"] = f"http://127.0.0.1:{pages}/"
 
     def _chargebee(self) -> None:
-        """Name the make-believe Chargebee that the demo will serve; where a real site is named, there is no demo."""
+        """Name the make-believe Chargebee that will be served; a real one that is named takes its place."""
         if environment.is_given(self.chosen, "CHARGEBEE_SITE", "CHARGEBEE_API_KEY", "CHARGEBEE_API_URL"):
-            self.demo = False
+            self.own_site = False
             self.stack.console.story = None
-            self.stack.console.say("No demo: CHARGEBEE_SITE names a site, and make-believe events do not belong there.")
+            if self.demo:
+                self.stack.console.say(
+                    "No demo: CHARGEBEE_SITE names a site, and make-believe events do not belong there."
+                )
+            self.demo = False
         else:
             self.made |= environment.simulated_site(self.home, f"http://127.0.0.1:{children.free_port()}")
 
@@ -430,7 +449,7 @@ class Plan:
             self.links["its user and password"] = f"chargebee, and the text of {self.home / 'webhook.password'}"
         self.links["health"] = f"{receiver}/readyz"
         if "CHARGEBEE_API_URL" in self.made:
-            self.links["make-believe Chargebee"] = self.made["CHARGEBEE_API_URL"]
+            self.links["make-believe Chargebee"] = f"{self.made['CHARGEBEE_API_URL']}/_sim/"
         self.links["previews of mails"] = f"http://127.0.0.1:{self.pages_port}/_preview/emails"
         self.links["logs"] = str(self.stack.logs)
 
@@ -548,7 +567,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = parser.add_subparsers(dest="word", required=True)
     word = words.add_parser("run", help="bring everything up, play the demo, stay until Ctrl-C")
     word.add_argument("--once", action="store_true", help="end after the demo: exit code 0 when it went well")
-    word.add_argument("--no-demo", action="store_true", help="play no demo")
+    word.add_argument("--no-demo", action="store_true", help="play no demo: an empty make-believe Chargebee")
     word.add_argument("--verbose", action="store_true", help="show the lines of all processes during the demo, too")
     word.add_argument("--home", type=Path, default=ROOT / ".dev", help="where databases, mail and secrets are kept")
     asked = parser.parse_args(arguments)

@@ -1,7 +1,7 @@
 """What was done to a site, written down as it is done: done again in order, it brings the site back after a restart.
 
-A site does the same when the same is done to it at the same instants, down to the ids. So a line holds the instant, what
-was done, and how far the site's events went afterwards: a site that has learnt to do otherwise since is found out.
+A site does the same when the same is done to it at the same instants, down to the ids. So a line holds the instant,
+what was done, and how far the site's events went afterwards: a site that has learnt to do otherwise since is found out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from .site import Site
+
+MOVED = "clock"  # the kind of a line that says only how far the clock has come
 
 
 class Strayed(Exception):
@@ -73,7 +75,8 @@ class Journal:
         """
         done = dict.fromkeys(doers, 0)
         for number, line in enumerate(self.lines(), start=1):
-            site.advance_to(max(site.now, line.at))
+            if line.at > site.now or line.kind == MOVED:  # what is due at an instant may come after what is done at it
+                site.advance_to(line.at)
             if line.kind in doers:
                 doers[line.kind](*line.what)
                 done[line.kind] += 1

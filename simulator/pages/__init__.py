@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from . import clock, customers, invoices, subscriptions  # noqa: F401 (each puts its deeds on the pages)
 from .blueprint import pages
-from .desk import Desk
+from .desk import Desk, Form
 
-__all__ = ["Desk", "pages"]
+__all__ = ["Desk", "Form", "pages"]

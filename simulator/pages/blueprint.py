@@ -114,7 +114,7 @@ def _guarded(answer: Response) -> Response:
 
 def _problem(desk: Desk, problem: HTTPException) -> tuple[str, int] | HTTPException:
     code = problem.code or 500
-    return (page(desk, "problem.html", code=code), code) if code in (403, 404, 405) else problem
+    return (page(desk, "problem.html", code=code), code) if code in (403, 404) else problem
 
 
 def _refused(desk: Desk, refusal: Refused) -> tuple[str, int]:

@@ -125,6 +125,10 @@ def _set_chaos(simulation: Simulation, id: str, values: Values) -> Done:
     return Done("webhooks", "", {"count": sum(map(bool, wanted.values()))})
 
 
+def _waits(site: Site, event: Body) -> bool:
+    return any(webhook["webhook_status"] in ("scheduled", "re_scheduled") for webhook in event["webhooks"])
+
+
 def _tomorrow(site: Site, show: Show, body: Body) -> str:
     return show.field(add_days(site.now, 1, site.zone))
 
@@ -162,7 +166,7 @@ add(
     )
 )  # fmt: skip
 add(Deed("send-spoiled", "event", _send_spoiled, (choice("trick", *SPOILED, *AFTERWARDS),), reach="moment"))
-add(Deed("drop", "event", _drop, final=True, reach="moment"))
+add(Deed("drop", "event", _drop, offered=_waits, final=True, reach="moment"))
 add(Deed("send-shuffled", "events", _shuffle, (Field("event", "many"),), reach="moment"))
 _ENDPOINT = Field("endpoint", "choice", required=True, options=_endpoints)
 add(Deed("test-webhook", "webhooks", _test, (_ENDPOINT,), reach="moment"))

@@ -36,8 +36,8 @@ class Desk:
     """A simulation with people at it.
 
     `effects` says in words what a receiver made of an event: the site cannot know. `keep` is called with each deed
-    that must be done again to bring the site back, before anybody can hear of it. While `closed`, nothing can be done
-    from the pages.
+    that must be done again to bring the site back, before anybody can hear of it; `moved` when the clock may have
+    moved. While `closed`, nothing can be done from the pages.
     """
 
     def __init__(
@@ -47,11 +47,13 @@ class Desk:
         merchant: str = "Logiciels Boréal inc.",
         effects: Callable[[str], Iterable[str]] | None = None,
         keep: Callable[[str, str, Form], object] = lambda deed, id, form: None,
+        moved: Callable[[], object] = lambda: None,
     ) -> None:
         self.simulation = simulation
         self.merchant = merchant
         self.effects = effects
         self.keep = keep
+        self.moved = moved
         self.closed = False
         self._told: OrderedDict[int, Told] = OrderedDict()
         self._numbers = itertools.count(1)
@@ -79,6 +81,8 @@ class Desk:
             done = deed.act(self.simulation, id, values)
             if deed.reach == "settings":
                 self.keep(deed.name, id, form.to_dict(flat=False))
+            else:
+                self.moved()
         self.simulation.send_due()
         return self._remember(deed, done, first)
 

@@ -104,13 +104,15 @@ def subscriptions(desk: Desk, failure: Failure | None = None) -> str:
 
 def subscription(desk: Desk, id: str, failure: Failure | None = None) -> str:
     site, body = desk.site, desk.subject("subscription", id)
+    invoices = site.find("invoice", subscription_id=id)
     return page(
         desk,
         "subscription.html",
         section="subscriptions",
         subscription=body,
         customer=site.current("customer", body["customer_id"]),
-        invoices=site.find("invoice", subscription_id=id)[: -ROWS - 1 : -1],
+        invoices=invoices[: -ROWS - 1 : -1],
+        owed=sum(invoice["amount_due"] for invoice in invoices if invoice["status"] in OPEN),
         seats=seats_of(body),
         forms=forms(desk, "subscription", id, body, failure),
         failure=failure,

@@ -110,11 +110,6 @@ _WRITTEN: dict[str, tuple[str, str]] = {
         "Rien ne porte cette adresse. L’objet a peut-être été supprimé.",
         "Nothing has this address. The object may have been deleted.",
     ),
-    "problem.405": ("Rien à voir ici", "Nothing to see here"),
-    "problem.405.what": (
-        "Cette adresse sert à un bouton, elle ne s’ouvre pas seule.",
-        "This address belongs to a button and cannot be opened by itself.",
-    ),
     # ---- what was done
     "told.nothing": ("Aucun événement.", "No event."),
     "told.events.one": ("1 événement", "1 event"),
@@ -790,7 +785,7 @@ _WRITTEN: dict[str, tuple[str, str]] = {
     "deed.remove-endpoint": ("Retirer une adresse", "Remove an address"),
     "hint.remove-endpoint": ("Ce qui attendait pour elle ne part plus.", "What waited for it does not go any more."),
     "done.remove-endpoint": ("{endpoint} est retirée.", "{endpoint} has been removed."),
-    "deed.set-chaos": ("Ce qui va mal", "What goes wrong"),
+    "deed.set-chaos": ("Régler ce qui va mal", "Set what goes wrong"),
     "hint.set-chaos": (
         "La part des événements à venir à qui cela arrive, de 0 à 100.",
         "The part of the events to come to which it happens, from 0 to 100.",
