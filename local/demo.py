@@ -90,6 +90,8 @@ class Demo:
         heard_of = self._heard_of(played)
         if played or heard_of:
             say(f"This database has lived {heard_of} of {len(steps)} steps before; ./dev reset plays them anew.")
+        if self.local.deeds:
+            say(f"Things done on the site since: {self.local.deeds}; they stand.")
         for number, step in enumerate(steps, start=1):
             if self.stopped.is_set():
                 return
@@ -114,7 +116,7 @@ class Demo:
             place = len(site.event_records)
             step.play(site)
             told.append([record.id for record in site.event_records[place:]])
-        known = known_events(self.engine, site)
+        known = known_events(self.engine, [record.id for record in site.event_records])
         lived = 0
         for number, events in enumerate(told, start=1):
             if not known.issuperset(events):

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import request
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from models import clock
 from models.session import transaction
@@ -94,34 +96,49 @@ class LocalSite:
         )
         self._app.register_blueprint(pages(self.desk))
         self._stopped = threading.Event()
+        self._lost = {id for line in self.journal.lines() if line.kind == "lost" for id in line.what}
+        self._noted_losses = 0
+        self._looked_at = 0  # events that were passed over or are to be sent
         self._noted: tuple[int, datetime] = 0, self.site.now  # how far events and the clock had come
 
     def bring_back(self) -> None:
-        """Do again what the journal holds; what the receiver has not got of it is sent.
+        """Do again what the journal holds; what the receiver has not got of it is to be sent.
 
         Raises:
             Strayed: the journal was written by a site that did otherwise.
         """
-        limits, self._limits.per_minute = self._limits.per_minute, 1_000_000
-        done = self.journal.again(
-            self.site,
-            began=lambda how: None,
-            step=self._play,
-            deed=self.desk.again,
-            call=self._call,
-            lost=lambda *ids: None,
-        )
-        self._limits.per_minute = limits
-        self.deeds = done["deed"] + done["call"]
-        lost = {id for line in self.journal.lines() if line.kind == "lost" for id in line.what}
-        known = known_events(self.engine, self.site)
-        self.simulation.deliveries.pass_over(lambda id: id in known or id in lost)
+        limit, self._limits.per_minute = self._limits.per_minute, 1_000_000
+        self.journal.again(self.site, began=self._pass_over, step=self._again(self._play), deed=self._again(self._deed),
+                           call=self._again(self._call), lost=self._pass_over, clock=self._pass_over)  # fmt: skip
+        self._limits.per_minute = limit
+        begun = next(self.journal.lines(), None) is not None
         self.journal.begin(self.site)
-        if not done["began"]:
+        if not begun:
             with self.site.lock:
                 self.journal.note("began", "story" if self.is_story else "empty")
         self._noted = self._standing()
         self.business_clock.follow(self.site.now)
+
+    def _again(self, do: Callable[..., object]) -> Callable[..., None]:
+        """To do something again, and to look at once at what it sends: to the addresses that there were just then."""
+
+        def again(*what: Any) -> None:
+            self._pass_over()
+            do(*what)
+            self._pass_over()
+
+        return again
+
+    def _pass_over(self, *_: str) -> None:
+        """Leave out what has been sent in an earlier run."""
+        records = self.site.event_records[self._looked_at :]
+        self._looked_at += len(records)
+        known = known_events(self.engine, [record.id for record in records]) | self._lost
+        self.simulation.deliveries.pass_over(known.__contains__)
+
+    def _deed(self, name: str, id: str, form: Form) -> None:
+        self.desk.again(name, id, form)
+        self.deeds += 1
 
     def play(self, step: story.Step, *, quietly: bool = False) -> int:
         """Live one step of the story; how many events that made, on the way to it too. What it sends has left then.
@@ -137,8 +154,7 @@ class LocalSite:
             self._play(step.name)
             self.journal.note("step", step.name)
         if quietly:
-            known = known_events(self.engine, self.site)
-            self.simulation.deliveries.pass_over(known.__contains__)
+            self._pass_over()
         self.simulation.send_due()
         return len(self.site.event_records) - before
 
@@ -154,6 +170,7 @@ class LocalSite:
                 self._stopped.set()
                 keeper.join()
                 self._note_time(even_if_quiet=True)
+                self._note_losses()
 
     def _play(self, name: str) -> None:
         next(step for step in story.steps() if step.name == name).act(self.site)
@@ -163,26 +180,32 @@ class LocalSite:
         """A write over the API again, as it came."""
         with self._app.test_client() as client:
             client.post(path, data=body.encode(), headers=headers, auth=(self._key, ""))
+        self.deeds += 1
 
     def _keep_deed(self, deed: str, id: str, form: Form) -> None:
         self.deeds += 1
         self.journal.note("deed", deed, id, dict(form))
 
     def _keep_call(self) -> None:
+        if self.journal.site is None:
+            return  # it is being done again
         self.deeds += 1
         headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
         self.journal.note("call", request.full_path, request.get_data(as_text=True), headers)
 
     def _keep_time(self) -> None:
-        """Hold the business clock at the site's time, and note what time has done by itself."""
-        lost = 0
+        """Hold the business clock at the site's time, and note what has happened by itself."""
         while not self._stopped.wait(_PACE):
-            self.business_clock.follow(self.site.now)
+            with suppress(DBAPIError):  # a database that is away is asked again a second later
+                self.business_clock.follow(self.site.now)
             self._note_time()
-            if dropped := self.simulation.ledger.dropped[lost:]:
-                lost += len(dropped)
-                with self.site.lock:
-                    self.journal.note("lost", *dropped)
+            self._note_losses()
+
+    def _note_losses(self) -> None:
+        if lost := self.simulation.ledger.dropped[self._noted_losses :]:
+            self._noted_losses += len(lost)
+            with self.site.lock:
+                self.journal.note("lost", *lost)
 
     def _note_time(self, *, even_if_quiet: bool = False) -> None:
         with self.site.lock:
@@ -195,11 +218,12 @@ class LocalSite:
         return len(self.site.event_records), self.site.now
 
 
-def known_events(engine: Engine, site: Site) -> set[str]:
-    """The events of a site that Quittance has."""
-    ids = [record.id for record in site.event_records]
+def known_events(engine: Engine, ids: Sequence[str]) -> set[str]:
+    """Which of these events Quittance has."""
+    if not ids:
+        return set()
     with transaction(engine) as session:
-        return set(session.scalars(text("select id from inbox_events where id = any(:ids)"), {"ids": ids}))
+        return set(session.scalars(text("select id from inbox_events where id = any(:ids)"), {"ids": list(ids)}))
 
 
 def effects(engine: Engine, event_id: str) -> Iterable[str]:

@@ -188,7 +188,8 @@ class Deliveries:
             self._taken += 1
             if not arrived(event.id):
                 self._open(event, dropped=False)
-                self._put(self._site.now, _Errand(event.id))
+                if any(not delivery.over for delivery in self._deliveries[event.id].values()):
+                    self._put(self._site.now, _Errand(event.id))
             elif not event.silent:
                 self._site.set_webhooks(event.id, tuple((endpoint.id, "succeeded") for endpoint in self._endpoints))
 
