@@ -82,6 +82,7 @@ def test_a_killed_worker_ends_the_stack_with_its_last_lines(home: Path, run: Sta
     answer = httpx.post(f"{receiver}/webhooks/chargebee", json=body, auth=(user, password), trust_env=False)
     assert answer.json() == {"status": "stored"}
     assert httpx.get(known["links"]["mailbox"], trust_env=False).status_code == 200
+    assert "Chargebee fictif" in httpx.get(known["links"]["make-believe Chargebee"], trust_env=False).text
     again = run()
     said, _ = again.communicate(timeout=30)
     assert again.returncode == 1
@@ -104,14 +105,28 @@ def test_servers_that_are_named_are_used_and_none_are_started(
     mail = f"file://{tmp_path}/mail"
     supervisor = run(DATABASE_URL=db_url, REDIS_URL=broker_url, BROKER_KEY_PREFIX=key_prefix, MAIL_URL=mail)
     known = facts(home, supervisor)
-    assert set(known["processes"]) == {"worker", "beat", "web", "console"}
+    assert set(known["processes"]) == {"worker", "beat", "web", "console", "chargebee"}
     assert not {"DATABASE_URL", "REDIS_URL", "MAIL_URL"} & set(known["environment"])
     supervisor.send_signal(signal.SIGINT)
     said, _ = supervisor.communicate(timeout=60)
     assert supervisor.returncode == 0, said
     assert said.endswith("Stopped.\n")
-    assert {path.name for path in home.iterdir()} == {"lock", "log", "webhook.password", "secret.key"}
-    assert {path.name for path in (home / "log").iterdir()} == {"worker.log", "beat.log", "web.log"}
+    ours = {"lock", "log", "webhook.password", "secret.key", "chargebee.key", "site.journal"}
+    assert {path.name for path in home.iterdir()} == ours
+    assert {path.name for path in (home / "log").iterdir()} == {"worker.log", "beat.log", "web.log", "chargebee.log"}
+
+
+@pytest.mark.long
+def test_where_a_real_site_is_named_no_make_believe_one_is_served(
+    home: Path, run: Start, db_url: str, broker_url: str, key_prefix: str
+) -> None:
+    supervisor = run(
+        DATABASE_URL=db_url, REDIS_URL=broker_url, BROKER_KEY_PREFIX=key_prefix, MAIL_URL="null:",
+        CHARGEBEE_SITE="acme-test", CHARGEBEE_API_KEY="test_of_acme",
+    )  # fmt: skip
+    known = facts(home, supervisor)
+    assert set(known["processes"]) == {"worker", "beat", "web", "console"}
+    assert "make-believe Chargebee" not in known["links"]
 
 
 def test_a_taken_port_is_named_before_anything_starts(home: Path, run: Start) -> None:
