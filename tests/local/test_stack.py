@@ -113,7 +113,13 @@ def test_servers_that_are_named_are_used_and_none_are_started(
     assert said.endswith("Stopped.\n")
     ours = {"lock", "log", "webhook.password", "secret.key", "chargebee.key", "site.journal"}
     assert {path.name for path in home.iterdir()} == ours
-    assert {path.name for path in (home / "log").iterdir()} == {"worker.log", "beat.log", "web.log", "chargebee.log"}
+    assert {path.name for path in (home / "log").iterdir()} == {
+        "worker.log",
+        "beat.log",
+        "web.log",
+        "console.log",
+        "chargebee.log",
+    }
 
 
 @pytest.mark.long
