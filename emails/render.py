@@ -5,6 +5,7 @@ Templates come from disk only, a merchant's own before ours; what providers and 
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 from collections.abc import Callable
@@ -18,7 +19,15 @@ import css_inline
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, select_autoescape
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateNotFound,
+    pass_eval_context,
+    select_autoescape,
+)
+from jinja2.nodes import EvalContext
 from markupsafe import Markup
 
 from billing.merchant import COLOUR, COLOUR_DARK, Merchant, Remittance
@@ -124,8 +133,10 @@ def _environment(locale: str, template_dir: str | None) -> Environment:
     )
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(_translations(locale), newstyle=True)  # type: ignore[attr-defined]
-    for name in ("money", "date", "day_and_month", "month", "percent", "number", "listed", "tax_name", "tax_number"):
-        made.filters[name] = _in_locale(getattr(format, name), locale)
+    for name in ("money", "percent", "number", "listed", "tax_name", "tax_number"):
+        made.filters[name] = partial(getattr(format, name), locale=locale)
+    for name in ("date", "day_and_month", "month"):
+        made.filters[name] = _unbroken_in_html(partial(getattr(format, name), locale=locale))
     made.filters |= {
         "sentence": format.sentence,
         "unbroken": format.unbroken,
@@ -217,8 +228,14 @@ def _sum_of(lines: tuple[Line, ...]) -> Money:
     return total
 
 
-def _in_locale(function: Callable[..., str], locale: str) -> Callable[..., str]:
-    return partial(function, locale=locale)
+def _unbroken_in_html(said: Callable[[dt.date], str]) -> Callable[[EvalContext, dt.date], str]:
+    """A date that no line of the HTML part breaks; the text part keeps its plain spaces, for who searches it."""
+
+    @pass_eval_context
+    def filter(context: EvalContext, day: dt.date) -> str:
+        return format.unbroken(said(day)) if context.autoescape else said(day)
+
+    return filter
 
 
 def _printable(value: Any) -> Any:

@@ -40,8 +40,8 @@ class CancellationRemovedContext(ToCustomer):
 class CancelledContext(ToCustomer):
     """A subscription that has ended, on the local date `effective_on`.
 
-    `planned`: a cancellation was scheduled before, so the mail may say "as planned". The rest is as for a scheduled
-    one.
+    `planned`: a cancellation was scheduled before, so the mail may say "as planned". `today`: it is sent on that date.
+    The rest is as for a scheduled one.
     """
 
     effective_on: dt.date
@@ -49,6 +49,7 @@ class CancelledContext(ToCustomer):
     reason: str | None = None
     term_ended: bool = False
     planned: bool = False
+    today: bool = False
     balances: tuple[Balance, ...] | None = None
     credit: Money | None = None
 

@@ -66,8 +66,8 @@ _DUE = InvoiceContext(
 )
 
 INVOICE: Mapping[str, InvoiceContext] = {
-    "paid": _PAID,
     "due": _DUE,
+    "paid": _PAID,
     "paid_by_cheque": InvoiceContext(
         number="F-10377",
         issued_on=dt.date(2020, 12, 14),

@@ -55,6 +55,7 @@ CANCELLED: Mapping[str, CancelledContext] = {
         first_name="Marie",
         company="Société Test1234",
         planned=True,
+        today=True,
         balances=(),
     ),
     "with_a_balance": CancelledContext(

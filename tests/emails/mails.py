@@ -47,5 +47,10 @@ class Document(HTMLParser):
         return "".join(self.words)
 
     @property
+    def plain(self) -> str:
+        """The same with ordinary spaces alone: dates are kept on one line in HTML."""
+        return self.text.replace(NBSP, " ")
+
+    @property
     def links(self) -> list[str]:
         return [str(attributes["href"]) for _, attributes in self.tags if "href" in attributes]

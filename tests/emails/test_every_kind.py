@@ -78,21 +78,21 @@ def test_every_sample_is_a_sound_mail(kind: AnyKind, sample: str, locale: str) -
 @pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
 def test_both_parts_carry_every_fact_of_the_context(kind: AnyKind, sample: str, locale: str) -> None:
     mail = rendered(kind, kind.samples[sample], locale, links=samples.LINKS)
-    shown = Document(mail.html).text
+    shown = Document(mail.html).plain
     for fact in facts(kind.samples[sample], locale):
         assert fact in mail.text
-        assert fact in shown
+        assert fact.replace(NBSP, " ") in shown
 
 
 @pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
 def test_the_text_part_has_every_amount_and_date_of_the_html(kind: AnyKind, sample: str, locale: str) -> None:
     mail = rendered(kind, kind.samples[sample], locale, links=samples.LINKS)
-    shown = Document(mail.html).text
-    amounts = re.findall(r"-?[\d\u00a0]*\d,\d\d\u00a0\$|-?(?:US)?\$[\d,]+\.\d\d", shown)
+    shown, text = Document(mail.html).plain, mail.text.replace(NBSP, " ")
+    amounts = re.findall(r"-?[\d ]*\d,\d\d \$|-?(?:US)?\$[\d,]+\.\d\d", shown)
     dates = re.findall(r"\d{1,2} \S+ 20\d\d|[A-Z][a-z]{2} \d+, 20\d\d", shown)
     assert amounts or kind.category in ("subscription", "staff") or kind is kinds.payment_method_expiring
     for value in amounts + dates:
-        assert value in mail.text
+        assert value.strip() in text
 
 
 @pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)

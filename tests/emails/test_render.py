@@ -124,34 +124,3 @@ def test_each_kind_is_found_by_its_name_and_has_its_templates() -> None:
             assert (TEMPLATES / kind.name / file).is_file()
     with pytest.raises(KeyError):
         kinds.named("no_such_kind")
-
-
-def luminance(colour: str) -> float:
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_text_stands_out_from_its_ground(scheme: str) -> None:
-    css = re.sub(r"/\*.*?\*/", "", (TEMPLATES.parent / "email.css").read_text("utf-8"))
-    light, dark = css.split("@media (prefers-color-scheme: dark)")
-    colours: dict[tuple[str, str], str] = {}
-    for sheet in [light, dark] if scheme == "dark" else [light]:
-        for selectors, rules in re.findall(r"([^{}]+)\{([^{}]+)\}", sheet.split("@media")[0].lstrip(" {")):
-            for name, colour in re.findall(r"(?<![\w-])(background-color|color): (#\w{6})", rules):
-                for selector in selectors.split(","):
-                    colours[selector.strip(), name] = colour
-    grounds = {
-        ".page": [".foot", ".foot a", ".wordmark"],
-        ".card": ["td", ".amount", ".fact", ".eyebrow", ".heading", ".note", ".signature", "a", ".lines td"],
-        ".box": [".box th", ".box td"],
-    } | {own: [own] for own in (".ok", ".warn", ".plain", ".initial")}
-    for ground, texts in grounds.items():
-        for text in texts:
-            assert contrast(colours[ground, "background-color"], colours[text, "color"]) >= 4.5, (ground, text)

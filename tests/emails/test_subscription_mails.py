@@ -23,6 +23,7 @@ def test_the_scheduled_cancellation_says_what_was_agreed() -> None:
         "Votre abonnement sera annulé le 15 févr. 2021. Vous gardez l’accès jusqu’à cette date et rien d’autre ne vous "
         "sera facturé.\n" in mail.text
     )
+    assert "Vous avez changé d’avis? Répondez à ce courriel et nous conserverons votre abonnement." in mail.text
     assert "Pour annuler plus tôt, écrivez à notre équipe de soutien (soutien@boreal.example)." in mail.text
     assert f"Motif indiqué{NBSP}: Le produit ne répond plus à nos besoins\n" in mail.text
 
@@ -53,7 +54,7 @@ def test_the_withdrawn_cancellation_says_what_was_agreed() -> None:
 
 
 def test_the_end_says_as_planned_only_when_it_was_planned() -> None:
-    context = samples.CANCELLED["as_planned"]
+    context = dataclasses.replace(samples.CANCELLED["as_planned"], today=False)
     mail = rendered(kinds.cancelled, context, "en_CA")
     assert mail.subject == "Your subscription is cancelled"
     assert "Your subscription ended on Feb 15, 2021, as planned." in mail.text
@@ -102,3 +103,24 @@ def test_a_change_to_come_says_its_date_and_how_to_undo_it() -> None:
     mail = rendered(kinds.seats_change_scheduled, context, "en_CA")
     assert mail.subject == "Your licences change to 10 on May 30, 2021"
     assert "Changed your mind? Reply to this email before that date." in mail.text
+
+
+def test_a_cancellation_is_undone_in_one_click_where_there_is_a_page_for_it() -> None:
+    context = samples.CANCELLATION_SCHEDULED["nothing_owed"]
+    mail = rendered(kinds.cancellation_scheduled, context, "fr_CA", links=samples.LINKS)
+    assert "Vous avez changé d’avis? Conservez votre abonnement en un clic.\n" in mail.text
+    assert f"Conserver mon abonnement{NBSP}: {samples.LINKS.subscription}\n" in mail.text
+    assert samples.LINKS.subscription in Document(mail.html).links
+    ended = rendered(
+        kinds.cancellation_scheduled, samples.CANCELLATION_SCHEDULED["term_ended"], "fr_CA", links=samples.LINKS
+    )
+    assert samples.LINKS.subscription not in Document(ended.html).links
+
+
+def test_an_end_told_on_its_day_says_today_and_where_the_invoices_stay() -> None:
+    mail = rendered(kinds.cancelled, samples.CANCELLED["as_planned"], "fr_CA", links=samples.LINKS)
+    assert "Votre abonnement a pris fin aujourd’hui, comme prévu." in mail.text
+    assert "Vos factures restent disponibles dans l’historique de facturation." in mail.text
+    mail = rendered(kinds.cancelled, samples.CANCELLED["as_planned"], "en_CA")
+    assert "Your subscription ended today, as planned." in mail.text
+    assert "billing history" not in mail.text
