@@ -215,7 +215,7 @@ class Deliveries:
             self._open(record, dropped=plan.dropped)
             for trick, measure in plan.tricks():
                 self.ledger.add(id, trick, measure, occurred_at)
-            if not plan.dropped and not record.silent and self._endpoints:
+            if not plan.dropped and self._endpoints:
                 at = self._unless_held(occurred_at, plan)
                 errand = _Errand(id, trick=plan.spoiled, afterwards=plan.afterwards, in_burst=at > occurred_at)
                 placed.append((place + plan.places, at, plan, errand))

@@ -86,7 +86,6 @@ class Simulation:
         """Move the clock ahead; what falls due on the way happens, is sent and is retried at its own instant."""
         instant = instant.astimezone(UTC)
         with self._turn:
-            self.send_due()
             while (due := self.next_due_at) is not None and due <= instant and not self._stopped.is_set():
                 self._come_to(due)
             if not self._stopped.is_set():

@@ -27,6 +27,7 @@ class Receiver(ThreadingHTTPServer):
         self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
         self.connections = 0
+        self.hangs_up = False  # after each answer
         self.cut = threading.Semaphore(0)  # released for every body that ended too early
 
     @property
@@ -75,6 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Location", "/hooks")
         self.end_headers()
         self.wfile.write(text)
+        self.close_connection = self.close_connection or self.server.hangs_up
 
     def log_message(self, *_: object) -> None:
         pass

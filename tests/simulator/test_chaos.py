@@ -101,6 +101,28 @@ def test_duplicates_arrive_two_or_three_times(receiver: Receiver) -> None:
     assert set(times.values()) == {1, 2, 3}
 
 
+def test_a_copy_that_is_accepted_does_not_spare_the_retry(
+    simulation: Simulation, site: Site, receiver: Receiver
+) -> None:
+    simulation.chaos = Chaos(duplicate=1)
+    receiver.answers = [503]
+    simulation.send_due()
+    (delivery,) = simulation.deliveries.of(site.events[0]["id"])
+    assert delivery.status == "re_scheduled" and any(attempt.accepted for attempt in delivery.attempts)
+    before = len(receiver.bodies)
+    simulation.advance(minutes=2)
+    assert receiver.ids[before:] == [site.events[0]["id"]]
+
+
+def test_what_is_silent_is_not_dropped_for_it_was_never_to_be_sent(simulation: Simulation, site: Site) -> None:
+    simulation.send_due()
+    simulation.chaos = Chaos(drop=1)
+    with site.silenced():
+        site.change_customer("marie", phone="silent")
+    simulation.send_due()
+    assert simulation.ledger.dropped == []
+
+
 def test_reordered_events_are_overtaken_and_none_is_lost(receiver: Receiver) -> None:
     simulation = run(receiver, Chaos(reorder=0.5))
     made = [event["id"] for event in simulation.site.events]
