@@ -40,6 +40,10 @@ _KINDS = {
 }
 
 
+# The parameters that name what a call is about, where its path does not.
+_NAMED_BY = {"customer_id": "customer", "subscription_id": "subscription", "reference_invoice_id": "invoice"}
+
+
 class Member(Enum):
     """A member of an answer that the call need not look for."""
 
@@ -155,8 +159,8 @@ def _card(site: Site, customer: Any) -> Body:
     if source is None or source["deleted"] or "card" not in source:
         return {}
     own = ("customer_id", "gateway", "gateway_account_id", "status", "created_at", "updated_at", "resource_version")
-    shown = ("iin", "last4", "funding_type", "expiry_month", "expiry_year", "masked_number")
-    card = {field: source[field] for field in own} | {field: source["card"][field] for field in shown}
+    printed = ("iin", "last4", "funding_type", "expiry_month", "expiry_year", "masked_number")
+    card = {field: source[field] for field in own} | {field: source["card"][field] for field in printed}
     return {"card": card | {"payment_source_id": id, "card_type": source["card"]["brand"], "object": "card"}}
 
 
@@ -237,15 +241,15 @@ class Desk:
         """Whose objects a call changes."""
         if call.table is None:
             return None
-        kind = _KINDS.get(call.path.split("/")[1])
-        if not id or not kind:
-            found = given.get("customer_id")
-        elif kind == "customer":
-            found = id
-        else:
+        kind = _KINDS.get(call.path.split("/")[1]) if id else None
+        about = [(kind, id)] if kind else [(_NAMED_BY[name], given[name]) for name in _NAMED_BY if given.get(name)]
+        for kind, found in about:
+            if kind == "customer":
+                return found
             with self.site.lock:
-                found = living(self.site, kind, id).get("customer_id")
-        return found if isinstance(found, str) else None
+                customer_id: str = living(self.site, kind, found)["customer_id"]
+            return customer_id
+        return None
 
 
 def _given(call: Call, wire: list[tuple[str, str]]) -> Body:

@@ -43,7 +43,7 @@ BY_HAND: Table = {
     "transaction[reference_number]": text(100),
 }
 # How the actions name what the API calls otherwise.
-_NAMES = {"payment_method": "method", "reference_number": "reference", "expected_payment_date": "expected_payment_date"}
+_NAMES = {"payment_method": "method", "reference_number": "reference"}
 
 
 def noted(given: Body) -> Body:

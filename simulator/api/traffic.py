@@ -5,6 +5,7 @@ Limits count real time: they are the network's, and callers wait for them in rea
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -57,7 +58,7 @@ class Limits:
                 self._minute_began, self._seen = now, 0
             self._seen += 1
             if self._seen > self.per_minute:
-                wait = max(1, round(60 - (now - self._minute_began) + 0.5))
+                wait = max(1, math.ceil(60 - (now - self._minute_began)))
                 raise TooMany(f"more than {self.per_minute} requests in a minute: wait {wait} seconds", wait)
             if self._running >= self.at_once:
                 raise TooMany(f"more than {self.at_once} requests at once: wait a second", 1)

@@ -178,6 +178,21 @@ def test_a_question_that_makes_no_sense_is_refused_by_its_name(ask: Ask, path: s
     assert refused.json["param"] == param
 
 
+def test_events_are_found_by_how_their_deliveries_stand_in_the_last_six_days(site: Site, ask: Ask) -> None:
+    def failed(**filters: str) -> list[str]:
+        asked = {"webhook_status[in]": "['failed']", "sort_by[asc]": "occurred_at", **filters}
+        return [row["event"]["id"] for row in (ask("GET", "/events", asked).json or {})["list"]]
+
+    old = site.events[0]["id"]
+    site.advance(days=7)
+    site.change_customer("anna", phone="1")
+    new = site.events[-1]["id"]
+    for id in (old, new):
+        site.set_webhooks(id, (("whv2_quittance", "failed"),))
+    assert failed() == [new]
+    assert failed(**{"occurred_at[after]": "0"}) == [old, new]
+
+
 def test_the_providers_client_reads_typed_rows_from_every_list(site: Site, client: Chargebee) -> None:
     site.schedule_cancellation("b")
     site.refund(site.find("invoice")[0]["id"], 1000)

@@ -47,8 +47,14 @@ def test_a_write_on_a_customer_whom_another_write_changes_may_be_tried_again(
 ) -> None:
     site.subscribe("marie", MONTHLY.id, id="boreal")
     with customers.writing("marie"):
-        for path in ("/customers/marie", "/subscriptions/boreal/delete", "/invoices/F-10391/write_off"):
-            refused = ask("POST", path)
+        charge = {"charges[amount][0]": "5", "charges[description][0]": "Formation", "subscription_id": "boreal"}
+        for path, given in (
+            ("/customers/marie", {}),
+            ("/subscriptions/boreal/delete", {}),
+            ("/invoices/F-10391/write_off", {}),
+            ("/invoices/create_for_charge_items_and_charges", charge),
+        ):
+            refused = ask("POST", path, given)
             assert refused.json is not None
             assert (refused.status_code, refused.json["api_error_code"]) == (429, "lock_timeout")
             assert refused.json["type"] == "operation_failed"
