@@ -7,6 +7,8 @@ from typing import Literal
 
 Collection = Literal["on", "off"]
 
+OFFLINE_METHODS = frozenset({"check", "bank_transfer"})  # those that we tell how to pay by
+COLLECTED = "collection was turned on"
 OWING = frozenset({"posted", "payment_due", "not_paid"})
 
 
@@ -54,9 +56,7 @@ def position_of(
         return Position(False, "voided", "the invoice was voided")
     if amount_due > 0:
         if status in OWING:
-            return Position(
-                False, "closed", "collection was turned on" if collection == "on" else "collection is unknown"
-            )
+            return Position(False, "closed", COLLECTED if collection == "on" else "collection is unknown")
         return Position(False, "closed", f"the invoice is {status}")
     if written_off > 0:
         return Position(False, "written_off", "the balance was written off")

@@ -161,6 +161,10 @@ class Gateway:
         """`{"subscription": .., "customer": ..}`: a subscription and whose it is."""
         return self._retrieve("subscription", id, "customer")
 
+    def subscription_to_come(self, id: str) -> Raw:
+        """A subscription as it will be once its scheduled changes are made: no snapshot of what it is now."""
+        return self._retrieve("subscription", id, call="retrieve_with_scheduled_changes")["subscription"]
+
     def customer(self, id: str) -> Raw:
         """One customer."""
         return self._retrieve("customer", id)["customer"]
@@ -221,14 +225,14 @@ class Gateway:
 
     # How a call is made
 
-    def _retrieve(self, kind: str, id: str, *beside: str) -> dict[str, Raw]:
+    def _retrieve(self, kind: str, id: str, *beside: str, call: str = "retrieve") -> dict[str, Raw]:
         """The object asked for, by its kind, and the objects that come beside it."""
         what = f"{kind.replace('_', ' ')} {id}"
         _check_id(what, id)
         resource = kind.title().replace("_", "")  # credit_note: sdk.CreditNote
 
         def read(sdk: Chargebee) -> dict[str, Raw]:
-            answer = getattr(sdk, resource).retrieve(id)
+            answer = getattr(getattr(sdk, resource), call)(id)
             objects = {name: getattr(answer, name).raw_data for name in (kind, *beside)}
             if objects[kind].get("id") != id:
                 raise TypeError("the answer is about another object")

@@ -33,6 +33,7 @@ SAMPLE_MAIL = {
     "MAIL_DOMAIN": "boreal.example",
     "FINANCE_EMAILS": "finances@boreal.example",
     "OPS_EMAILS": "exploitation@boreal.example",
+    "WEBHOOK_SILENCE": "0",  # the demo's clock jumps over months in which nobody calls
 }
 SAMPLE_SITE = "boreal-test"
 

@@ -213,7 +213,11 @@ STORY = (
             seats={TEST1234_SEATS: 5},
             owed={"F-10428": 301009},
             paid=_BY_CARD,
-            mails=(Mail("invoice", "F-10428"), Mail("seats_changed", TEST1234_SEATS)),
+            mails=(
+                Mail("invoice", "F-10428"),
+                Mail("seats_changed", TEST1234_SEATS),
+                Mail("finance_new_case", "F-10428"),
+            ),
         ),
     ),
     Step(
@@ -225,7 +229,7 @@ STORY = (
             seats={TEST1234_SEATS: 5, ATELIER_SEATS: 2},
             owed={"F-10428": 301009, "F-10431": 172463},
             paid=_BY_CARD,
-            mails=(Mail("invoice", "F-10431"),),
+            mails=(Mail("invoice", "F-10431"), Mail("finance_new_case", "F-10431")),
         ),
     ),
     Step(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from billing.merchant import Merchant, Remittance
 from emails.language import Locale
@@ -26,6 +27,7 @@ class Couriers:
     finance_emails: tuple[str, ...]
     ops_emails: tuple[str, ...]
     mail_per_domain: int
+    webhook_silence: timedelta
     rules: Rules
     default_locale: Locale
     resend_ambiguous: bool
@@ -53,6 +55,7 @@ def couriers_of(settings: Settings) -> Couriers:
         finance_emails=settings.finance_emails,
         ops_emails=settings.ops_emails,
         mail_per_domain=settings.mail_per_domain,
+        webhook_silence=settings.webhook_silence,
         rules=rules_of(settings),
         default_locale=settings.default_locale,
         resend_ambiguous=settings.email_ambiguous == "resend",

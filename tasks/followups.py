@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from billing.followups import Collection, collection_of, position_of
+from billing.followups import position_of
 from billing.terms import date_in
 from models import Customer, Followup, FollowupEntry, Invoice, Subscription
 
+from .collection import collection_for
+from .instructions import tell_how_to_pay
+from .outbox import queue_email
 from .registry import Change, derives
 from .world import World
 
@@ -45,11 +48,15 @@ def bring_followup_in_line(world: World, invoice: Invoice, change: Change | None
         row = Followup(invoice_id=invoice.id, opened_at=world.cause.at, closed_at=None, **facts)
         world.add(row)
         _tell(world, "opened", None, row)
+        if world.rules.tells_finance:
+            since = invoice.issued_at if change and change.before is None else None
+            queue_email(world, "finance_new_case", invoice.id, invoice.customer_id, since=since)
         return
     before = _shown(row)
-    was_open = row.open
+    was_open, reason, method = row.open, row.closed_reason, row.method
     if not world.change(row, **facts):
         return
+    tell_how_to_pay(world, invoice, row, was_open=was_open, reason=reason, method=method)
     if was_open and not row.open:
         world.change(row, closed_at=world.cause.at)
         _tell(world, "closed", before, row)
@@ -58,15 +65,6 @@ def bring_followup_in_line(world: World, invoice: Invoice, change: Change | None
         _tell(world, "reopened", before, row)
     elif _shown(row) != before:
         _tell(world, "changed", before, row)
-
-
-def collection_for(world: World, invoice: Invoice) -> Collection | None:
-    """Whether Chargebee collects this invoice by itself: its subscription's setting, else its customer's."""
-    subscription = world.get(Subscription, invoice.subscription_id)
-    customer = world.get(Customer, invoice.customer_id)
-    return collection_of(
-        subscription.auto_collection if subscription else None, customer.auto_collection if customer else None
-    )
 
 
 def _method(world: World, invoice: Invoice) -> str | None:

@@ -8,6 +8,7 @@ from typing import cast
 import structlog
 
 from billing.errors import NeedsAttention, NotYet
+from billing.followups import OFFLINE_METHODS
 from billing.invoice_mails import Variant, thanks_are_due, variant_called_for
 from billing.money import Money
 from billing.payments import status_of
@@ -18,7 +19,7 @@ from gateway.documents import DocumentLine, InvoiceDocument, invoice_document
 from models import Customer, Invoice, PaymentApplication, Subscription, Transaction
 from models.session import transaction
 
-from .followups import collection_for
+from .collection import collection_for
 from .live import live_invoice
 from .mails import customer_of, overtaken, recipient_of, send
 from .outbox import Delivery, Outcome, queue_email
@@ -35,7 +36,7 @@ _PDF_ATTEMPTS = 2  # a PDF that fails twice is left out: the mail matters more
 @derives(Invoice)
 def call_for_invoice_mail(world: World, invoice: Invoice, change: Change | None) -> None:
     """Queue the invoice's mail once it is called for; which variant it is, delivery finds out."""
-    if _variant(world, invoice):
+    if variant_of(world, invoice):
         since = invoice.paid_at if change and change.before is None else None
         queue_email(world, "invoice", invoice.id, invoice.customer_id, since=since)
 
@@ -47,7 +48,7 @@ def deliver_invoice_mail(delivery: Delivery) -> Outcome:
     with transaction(delivery.engine) as session:
         world = World(session, delivery.couriers.rules)
         world.read(Wanted(invoices={live.id}, owners={live.customer_id} if live.customer_id else set()))
-        variant = _variant(world, live)
+        variant = variant_of(world, live)
         if variant is None:
             return overtaken(f"invoice {live.id} is {live.status} with {live.amount_due} owed")
         subscription = world.get(Subscription, live.subscription_id)
@@ -56,7 +57,7 @@ def deliver_invoice_mail(delivery: Delivery) -> Outcome:
     reader = recipient_of(delivery, customer, kinds.invoice)
     document = invoice_document(live.id, live.snapshot)
     pdf = _pdf(delivery, live.id)
-    delivery.note(payments=payments_shown(live), method=_offline_method(customer, subscription))
+    delivery.note(payments=payments_shown(live), method=offline_method_of(customer, subscription))
     context = _context(
         delivery.couriers.rules.zone, live, variant, document, customer, reader, subscription, paid_by, bool(pdf)
     )
@@ -69,7 +70,8 @@ def payments_shown(invoice: Invoice) -> list[str]:
     return sorted(link["transaction_id"] for link in good)
 
 
-def _variant(world: World, invoice: Invoice) -> Variant | None:
+def variant_of(world: World, invoice: Invoice) -> Variant | None:
+    """The mail that an invoice calls for now: paid, due, or None."""
     return variant_called_for(
         status=invoice.status,
         deleted=invoice.deleted,
@@ -136,7 +138,7 @@ def _context(
         paid_with=way_of(paid_by) if paid and paid_by else None,
         thanks=paid and thanks_are_due(amount_paid=invoice.amount_paid, written_off=invoice.write_off_amount),
         next_billing_on=_date(zone, next_billing_at),
-        offline_method=_offline_method(customer, subscription),
+        offline_method=offline_method_of(customer, subscription),
     )
 
 
@@ -172,6 +174,7 @@ def _date(zone: str, instant: datetime | None) -> date | None:
     return date_in(zone, instant) if instant else None
 
 
-def _offline_method(customer: Customer, subscription: Subscription | None) -> OfflineMethod | None:
+def offline_method_of(customer: Customer, subscription: Subscription | None) -> OfflineMethod | None:
+    """How this customer chose to pay, if mails say how: the subscription's choice, else the customer's."""
     stated = (subscription and subscription.offline_payment_method) or customer.offline_payment_method
-    return cast(OfflineMethod, stated) if stated in ("check", "bank_transfer") else None
+    return cast(OfflineMethod, stated) if stated in OFFLINE_METHODS else None

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from billing.errors import NeedsAttention
 from billing.money import Money
-from billing.seats import LIVE
+from billing.seats import LIVE, Item, seats_by_item
 from billing.terms import date_in
 from emails import kinds
-from emails.contexts import SeatsChangedContext
+from emails.contexts import SeatsChangedContext, SeatsChangeScheduledContext
 from gateway.documents import invoice_document
+from gateway.events import Reader, Snapshot
 from models import CreditNote, Invoice, OutboxRow, Subscription, clock
 from models.session import transaction
 
 from .mails import customer_of, overtaken, recipient_of, send
-from .outbox import Delivery, Outcome, queue_email
-from .registry import Change, delivers
+from .outbox import Delivery, Outcome, Withheld, queue_email
+from .registry import Change, delivers, derives
 from .world import OVERTAKEN, World
 
 CHANGED = kinds.seats_changed.name
+SCHEDULED = kinds.seats_change_scheduled.name
 
 _WITH_THE_CHANGE = timedelta(minutes=2)  # so close to it, what is charged or credited belongs to it
 
@@ -49,6 +52,20 @@ def tell_of_change(world: World, subscription: Subscription, change: Change | No
 
 def _is_live(subscription: Subscription) -> bool:
     return subscription.status in LIVE and not subscription.deleted
+
+
+@derives(Subscription)
+def tell_of_scheduled_change(world: World, subscription: Subscription, change: Change | None) -> None:
+    """Tell the owner that another number of seats is to come.
+
+    What is to come, no snapshot shows: only the API does. Without one nothing is said, for nothing is known.
+    """
+    before = change.before if change else None
+    if not isinstance(before, Subscription) or not world.rules.asks_the_api:
+        return
+    if subscription.has_scheduled_changes and _is_live(subscription):
+        version = subscription.version
+        queue_email(world, SCHEDULED, subscription.id, subscription.customer_id, revision=version)
 
 
 @delivers("email", CHANGED)
@@ -81,6 +98,63 @@ def deliver_change(delivery: Delivery) -> Outcome:
         company=customer.company,
     )
     return send(delivery, kinds.seats_changed, context, customer, reader)
+
+
+@delivers("email", SCHEDULED)
+def deliver_scheduled_change(delivery: Delivery) -> Outcome:
+    """Say how many seats there will be and from when, if that is another number and was not told before."""
+    row, rules, gateway = delivery.row, delivery.couriers.rules, delivery.couriers.gateway
+    if gateway is None:
+        raise Withheld("no Chargebee API is configured any more, and only it knows what is to come")
+    body = gateway.subscription_to_come(row.object_id)
+    with transaction(delivery.engine) as session:
+        subscription = session.get_one(Subscription, row.object_id)
+        now = clock.now(session)
+        after = _seats_to_come(body, now, rules.seat_item_prices)
+        facts = Reader("subscription", subscription.id, body)
+        from_ = facts.instant("changes_scheduled_at") or subscription.current_term_end
+        if not subscription.has_scheduled_changes or not from_ or from_ <= now or after == subscription.seats:
+            return overtaken("no other number of seats is to come")
+        effective_on = date_in(rules.zone, from_)
+        news = {"after": after, "on": effective_on.isoformat()}
+        if not row.recipient and _last_scheduled(session, row) == news:
+            raise Withheld("the same was told before")
+    delivery.note(**news)
+    customer = customer_of(delivery, subscription.customer_id)
+    reader = recipient_of(delivery, customer, kinds.seats_change_scheduled)
+    context = SeatsChangeScheduledContext(
+        before=subscription.seats,
+        after=after,
+        effective_on=effective_on,
+        first_name=reader.first_name,
+        company=customer.company,
+    )
+    return send(delivery, kinds.seats_change_scheduled, context, customer, reader)
+
+
+def _seats_to_come(body: dict[str, Any], now: datetime, counted: frozenset[str]) -> int:
+    future = Snapshot.read_from_api("subscription", body, now)
+    items = future.fields["items"]
+    seats = seats_by_item(
+        future.id,
+        status=future.fields["status"],
+        deleted=future.deleted,
+        ended=False,
+        items=[Item(**item) for item in items] if items is not None else None,
+        counted=counted,
+    )
+    return sum(seats.values())
+
+
+def _last_scheduled(session: Session, row: OutboxRow) -> dict[str, Any] | None:
+    """What the last mail of this kind told, or may have."""
+    told = select(OutboxRow.payload).where(
+        OutboxRow.object_id == row.object_id,
+        OutboxRow.name == row.name,
+        OutboxRow.id < row.id,
+        OutboxRow.state.in_(("sent", "held")),
+    )
+    return session.scalar(told.order_by(OutboxRow.id.desc()).limit(1))
 
 
 def _last_told(session: Session, row: OutboxRow) -> int:

@@ -112,10 +112,12 @@ class Quittance:
         ((status, reason),) = self.rows("select status, reason from inbox_events where id = :id", id=event["id"])
         return status, reason
 
-    def mails(self) -> list[EmailMessage]:
-        """The mail that left, oldest first."""
+    def mails(self, *, to_staff: bool = False) -> list[EmailMessage]:
+        """The mail that left for customers, or for the merchant's own people, oldest first."""
         files = sorted(self.mail.glob("*.eml"), key=lambda file: (file.stat().st_mtime_ns, file.name))
-        return [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+        found = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+        staff = {*self.settings.finance_emails, *self.settings.ops_emails}
+        return [mail for mail in found if (mail["To"] in staff) == to_staff]
 
     def move_clock(self, instant: datetime) -> None:
         with Session(self.engine) as session, session.begin():

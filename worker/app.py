@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from models.session import engine_for
-from tasks import bounces, clock, inbox, outbox, registry
+from tasks import alerts, bounces, clock, inbox, outbox, registry
 from tasks.couriers import Couriers, couriers_of, rules_of
 
 from . import doorbell, log
@@ -172,3 +172,10 @@ def carry_out_due_cancellations() -> None:
     """Carry out the cancellations whose instant has come; what they queued is rung for."""
     if clock.carry_out_due_cancellations(_engine(), rules_of(settings)):
         clock.ring_what_is_due(_engine(), doorbell.ring)
+
+
+@app.task(name="tasks.raise_alerts")
+def raise_alerts() -> None:
+    """Tell operators of what needs a person; what was queued is rung for."""
+    if settings.ops_emails and alerts.raise_alerts(_engine(), rules_of(settings), settings.webhook_silence):
+        doorbell.ring("mail")

@@ -11,4 +11,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"queue": "events", "expires": 60.0},
     },
+    "tell operators of trouble": {
+        "task": "tasks.raise_alerts",
+        "schedule": 60.0,
+        "options": {"queue": "events", "expires": 60.0},
+    },
 }

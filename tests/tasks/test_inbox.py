@@ -382,11 +382,11 @@ def test_quittance_derivations_prints_them_in_the_order_in_which_they_are_made()
     told = json.loads(shown.stdout)
     names = {kind: [line["name"].rpartition(".")[2] for line in lines] for kind, lines in told["derivations"].items()}
     assert names == {
-        "subscription": ["bring_cancellations_in_line", "bring_seats_in_line"],
+        "subscription": ["bring_cancellations_in_line", "tell_of_scheduled_change", "bring_seats_in_line"],
         "invoice": [
             "tell_of_failures_of",
-            "bring_followup_in_line",
             "call_for_invoice_mail",
+            "bring_followup_in_line",
             "record_payments_of",
             "thank_for_payments_of",
         ],
@@ -408,6 +408,7 @@ def test_every_derived_change_is_explained(quittance: Quittance) -> None:
     quittance.take(second)
     explained = "select object_type, object_id, before is null from audit_entries where event_id = :id order by 1, 2"
     assert quittance.rows(explained, id=first["id"]) == [
+        ("email", "finance_new_case:F-1:0", True),
         ("email", "invoice:F-1:0", True),
         ("followups", "F-1", True),
         ("subscription_items", "sub_1:licence-CAD-monthly", True),

@@ -23,7 +23,7 @@ from tests.builders import (
     mail_text,
 )
 
-OUTBOX = "select key, state from outbox where kind = 'email' order by id"
+OUTBOX = "select key, state from outbox where name = 'invoice' order by id"
 DAY = timedelta(days=1)
 
 
@@ -91,7 +91,7 @@ def test_the_mail_says_what_is_due_and_how_to_pay(quittance: Quittance) -> None:
     assert mail["Reply-To"] == "finance@boreal.example"
     words = mail_text(mail).replace("\r\n", "\n")
     assert "67,84\u00a0$" in words and "000-123-4" in words
-    assert quittance.rows("select locale, recipient, subject, message_id, text from outbox") == [
+    assert quittance.rows("select locale, recipient, subject, message_id, text from outbox where name = 'invoice'") == [
         ("fr_CA", "marie@test1234.example", mail["Subject"], mail["Message-ID"], words)
     ]
 
@@ -115,11 +115,15 @@ def test_an_invoice_that_will_be_collected_is_not_mailed_but_once_paid_it_is(qui
     quittance.take(an_event(a_customer(email=None, auto_collection="off"), an_invoice(1)))
     quittance.take(an_event(a_customer(2, auto_collection="on")))
     quittance.hurry()
-    assert quittance.rows("select state, reason from outbox") == [("suppressed", "what it says no longer holds")]
+    assert quittance.rows("select state, reason from outbox where name = 'invoice'") == [
+        ("suppressed", "what it says no longer holds")
+    ]
     quittance.run("update outbox set waiting_since = waiting_since - interval '40 days'")
     quittance.take(an_event(paid(3)))
     assert quittance.rows(OUTBOX) == [("invoice:F-1:0", "sent")]
-    assert quittance.rows("select now() - waiting_since < interval '1 day' from outbox") == [True]
+    assert quittance.rows("select now() - waiting_since < interval '1 day' from outbox where name = 'invoice'") == [
+        True
+    ]
     quittance.take(an_event(paid(4)))
     assert len(quittance.mails()) == 1
 
@@ -157,7 +161,7 @@ def test_each_contact_who_asked_for_it_gets_a_mail_of_their_own(quittance: Quitt
         "marie": "Bonjour Marie",
     }
     assert len({mail["Message-ID"] for mail in mails}) == 2
-    assert quittance.rows("select recipient, state from outbox order by 1") == [
+    assert quittance.rows("select recipient, state from outbox where name = 'invoice' order by 1") == [
         ("comptes@test1234.example", "sent"),
         ("marie@test1234.example", "sent"),
     ]
@@ -171,7 +175,7 @@ def test_a_contact_who_comes_later_does_not_get_it_again(quittance: Quittance) -
 
 def test_a_mail_waits_for_an_address_and_leaves_when_it_is_known(quittance: Quittance) -> None:
     quittance.take(an_event(paid(1)))
-    assert quittance.rows("select state, reason from outbox") == [
+    assert quittance.rows("select state, reason from outbox where name = 'invoice'") == [
         ("new", "no e-mail address of customer cust_1 is known yet")
     ]
     quittance.take(an_event(a_customer()))
@@ -199,7 +203,7 @@ def test_the_mail_is_in_the_customers_language(
     quittance.take(an_event(by_cheque(**customer), an_invoice(1)))
     (mail,) = quittance.mails()
     assert mail_text(mail).startswith(greeting)
-    assert quittance.rows("select locale from outbox") == [locale]
+    assert quittance.rows("select locale from outbox where name = 'invoice'") == [locale]
 
 
 # ---- history ---------------------------------------------------------------------------------------------------------
@@ -215,12 +219,12 @@ def sober(db_url: str, tmp_path: Path) -> Any:
 
 def test_history_is_kept_and_quiet(sober: Quittance) -> None:
     sober.take(an_event(by_cheque(), an_invoice(1), at=datetime.now(UTC) - 7 * DAY - timedelta(minutes=5)))
-    assert sober.rows("select state, reason from outbox") == [
+    assert sober.rows("select state, reason from outbox where name = 'invoice'") == [
         ("suppressed", "history: it happened more than 7 days before it was received")
     ]
     assert sober.rows("select open from followups") == [True]
     sober.take(an_event(paid(2), at=datetime.now(UTC)))  # the mail was not sent, and is not owed any more
-    assert sober.rows("select state from outbox") == ["suppressed"]
+    assert sober.rows("select state from outbox where name = 'invoice'") == ["suppressed"]
 
 
 def test_what_is_recent_enough_is_sent(sober: Quittance) -> None:
@@ -230,7 +234,7 @@ def test_what_is_recent_enough_is_sent(sober: Quittance) -> None:
 
 def test_an_invoice_that_was_paid_long_before_it_is_first_seen_is_not_mailed(sober: Quittance) -> None:
     sober.take(an_event(a_customer(), paid(1), at=datetime.now(UTC)))
-    [(state, reason)] = sober.rows("select state, reason from outbox")
+    [(state, reason)] = sober.rows("select state, reason from outbox where name = 'invoice'")
     assert state == "suppressed" and reason.startswith("history: it was over")
 
 
@@ -239,7 +243,9 @@ def test_an_import_is_quiet_however_recent(sober: Quittance) -> None:
     assert sober.post(event).status_code == 200
     sober.run("update inbox_events set origin = 'import'")
     sober.drain()
-    assert sober.rows("select state, reason from outbox") == [("suppressed", "history: it came by import")]
+    assert sober.rows("select state, reason from outbox where name = 'invoice'") == [
+        ("suppressed", "history: it came by import")
+    ]
 
 
 def test_an_event_that_was_parked_for_long_still_sends_when_it_is_replayed(sober: Quittance) -> None:
@@ -292,11 +298,11 @@ def test_a_pdf_that_fails_twice_is_left_out(
     chargebee_api.faults.plan("unavailable", path="/pdf$", times=None)
     with_api.take(*site.events)
     assert with_api.mails() == []
-    ((state, reason),) = with_api.rows("select state, reason from outbox")
+    ((state, reason),) = with_api.rows("select state, reason from outbox where name = 'invoice'")
     assert state == "new" and reason.startswith(f"the PDF of invoice {ordered['id']} cannot be had yet")
     with_api.hurry()
     assert attachments(with_api) == [[]]
-    assert with_api.rows("select state, attempts from outbox") == [("sent", 2)]
+    assert with_api.rows("select state, attempts from outbox where name = 'invoice'") == [("sent", 2)]
 
 
 def test_the_live_invoice_wins_over_what_we_heard(with_api: Quittance, site: Site, ordered: Body) -> None:

@@ -9,7 +9,10 @@ from tasks.language import choose_language
 from tests.builders import Quittance, a_customer, an_event, an_invoice, mail_text
 
 CHOICES = "select customer_id, locale, chosen_by from language_choices"
-AUDIT = "select actor, before->>'locale', after->>'locale' from audit_entries where object_type = 'language_choices'"
+AUDIT = (
+    "select actor, before->>'locale', after->>'locale' from audit_entries"
+    " where object_type = 'language_choices' order by id"
+)
 
 
 def choose(quittance: Quittance, locale: str, by: str = "marie, from a mail") -> None:

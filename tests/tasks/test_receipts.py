@@ -60,7 +60,7 @@ def test_a_part_payment_is_thanked_for_with_what_is_left(owing: Quittance) -> No
 def test_the_payment_that_settles_a_mailed_invoice_is_one_mail(owing: Quittance) -> None:
     paid = an_invoice(2, paid=6784, linked_payments=[a_link()])
     owing.take(an_event(paid, a_transaction(2, pays={"F-1": 6784})))
-    assert owing.rows("select key, state from outbox order by id") == [
+    assert owing.rows("select key, state from outbox where name <> 'finance_new_case' order by id") == [
         ("invoice:F-1:0", "sent"),
         ("payment_received:F-1:txn_1", "sent"),
     ]

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from simulator import Site
+from simulator.pricing import MONTHLY
 from tests.builders import (
     JANUARY,
     Body,
@@ -101,3 +103,49 @@ def test_a_change_of_some_days_ago_is_told_with_its_date(ten: Quittance) -> None
     ten.move_clock(JANUARY.replace(day=14))
     ten.take(an_event(a_subscription(2, **changed)))
     assert "11 janv. 2021" in mail_text(ten.mails()[-1])
+
+
+# ---- changes to come -------------------------------------------------------------------------------------------------
+
+TO_COME = "select state, reason from outbox where name = 'seats_change_scheduled' order by id"
+
+
+@pytest.fixture
+def subscribed(with_api: Quittance, site: Site) -> Quittance:
+    with_api.move_clock(site.now)
+    site.create_customer(id="cust_1", email="marie@test1234.example", locale="fr-CA", first_name="Marie")
+    site.add_card("cust_1")
+    site.subscribe("cust_1", MONTHLY.id, 10, id="sub_1")
+    with_api.take(*site.events)
+    return with_api
+
+
+def news(quittance: Quittance, site: Site, seen: int) -> None:
+    quittance.take(*site.events_since(seen))
+
+
+def test_another_number_from_a_later_date_is_told_as_the_api_shows_it(subscribed: Quittance, site: Site) -> None:
+    seen = len(site.events)
+    site.change_seats("sub_1", 4, end_of_term=True)
+    news(subscribed, site, seen)
+    assert subscribed.rows(TO_COME) == [("sent", None)]
+    mail = subscribed.mails()[-1]
+    assert mail["Subject"] == "Vos licences passeront à 4 le 11 févr. 2021"
+    seen = len(site.events)
+    site.change_collection("sub_1", auto_collection="on")  # another version, the same to come
+    news(subscribed, site, seen)
+    assert [state for state, _ in subscribed.rows(TO_COME)] == ["sent", "suppressed"]
+    assert subscribed.rows(TO_COME)[1][1] == "the same was told before"
+
+
+def test_a_change_that_is_given_up_before_the_mail_leaves_is_not_told(subscribed: Quittance, site: Site) -> None:
+    seen = len(site.events)
+    site.change_seats("sub_1", 4, end_of_term=True)
+    site.remove_scheduled_changes("sub_1")
+    news(subscribed, site, seen)
+    assert {state for state, _ in subscribed.rows(TO_COME)} <= {"suppressed"}
+
+
+def test_without_an_api_nothing_is_known_of_what_is_to_come_and_nothing_said(ten: Quittance) -> None:
+    ten.take(an_event(a_subscription(2, seats=10, has_scheduled_changes=True, changes_scheduled_at=END)))
+    assert ten.rows(TO_COME) == []

@@ -59,6 +59,7 @@ def test_a_subscription_is_shown_with_everything_around_it(live, read):
         ("invoice", "F-10391", "sent"),
         ("invoice", "F-10392", "sent"),
         ("invoice", INVOICE, "sent"),
+        ("finance_new_case", INVOICE, "sent"),
         ("payment_received", INVOICE, "sent"),
         ("seats_changed", SEATS, "sent"),
         ("cancellation_scheduled", SEATS, "sent"),
