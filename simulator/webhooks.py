@@ -74,11 +74,6 @@ class Attempt:
     def accepted(self) -> bool:
         return self.answer.accepted
 
-    def __str__(self) -> str:
-        if self.accepted:
-            return f"event {self.event_id} was accepted with {self.answer.status}"
-        return f"event {self.event_id} was not accepted: {self.answer.fault or self.answer.status}"
-
 
 def bytes_of(event: Body) -> bytes:
     """The body of a delivery: the same event gives the same bytes, however often it is sent."""
@@ -129,16 +124,11 @@ class Sender:
             total_timeout=endpoint.total_timeout,
         )
 
-    def send(self, event: Body) -> Attempt:
-        """Post one event. Never raises for what the network or the receiver does: the attempt says it."""
-        return self.send_bytes(bytes_of(event), event_id=event["id"])
-
-    def send_bytes(self, body: bytes, *, event_id: str = "?") -> Attempt:
-        """Post these very bytes, for those who send broken or altered bodies."""
-        return Attempt(event_id, self.post(body))
-
     def post(self, body: bytes, *, credentials_wrong: bool = False, cut: bool = False) -> Answer:
-        """Post a body and read the answer; with `cut`, hang up in the middle of the body instead."""
+        """Post a body and read the answer; with `cut`, hang up in the middle of the body instead.
+
+        Never raises for what the network or the receiver does: the answer says it.
+        """
         start = time.perf_counter()
         try:
             status, fault = self._post(body, credentials_wrong, cut, start)
