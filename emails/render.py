@@ -81,7 +81,7 @@ def render(
     """
     if not isinstance(context, kind.context):
         raise TypeError(f"an e-mail of kind {kind.name} takes {kind.context.__name__}, not {type(context).__name__}")
-    words = _environment(locale, str(template_dir) if template_dir else None)
+    words = environment(locale, str(template_dir) if template_dir else None)
     values: dict[str, Any] = {
         "mail": _printable(context),
         "merchant": _printable_merchant(merchant),
@@ -100,7 +100,7 @@ def render(
 def warm(template_dir: str | Path | None = None) -> None:
     """Read the catalogues of every locale, so that a broken one stops the process at its start."""
     for locale in LOCALES:
-        _environment(locale, str(template_dir) if template_dir else None)
+        environment(locale, str(template_dir) if template_dir else None)
 
 
 def catalogue(locale: str) -> Catalog:
@@ -118,7 +118,7 @@ def _translations(locale: str) -> GNUTranslations:
 
 
 @lru_cache(maxsize=8)
-def _environment(locale: str, template_dir: str | None) -> Environment:
+def environment(locale: str, template_dir: str | None) -> Environment:
     if locale not in LOCALES:
         raise ValueError(f"no e-mail is written in {locale!r}; use one of {', '.join(LOCALES)}")
     folders = [Path(template_dir)] if template_dir else []

@@ -82,6 +82,7 @@ def _all(online: bool) -> Iterator[Check]:
         return
     yield Check("settings", "ok", f"they can be read ({settings.env})")
     yield from _needed(settings)
+    yield from _templates(settings)
     yield from _secrets(settings)
     yield from _database(settings)
     yield from (_redis if settings.broker_url.startswith("redis") else _rabbit)(settings)
@@ -120,6 +121,24 @@ def _needed(settings: Settings) -> Iterator[Check]:
             "customers who pay by cheque or wire are not told where to send it",
             "set REMITTANCE_ACCOUNT, REMITTANCE_MAIL_TO or REMITTANCE_INTERAC, and what belongs to it",
         )
+
+
+def _templates(settings: Settings) -> Iterator[Check]:
+    """Whether mails can be written with the merchant's own templates."""
+    if not settings.email_template_dir:
+        return
+    from console.previews import studio_of
+    from emails.lint import findings_in
+
+    folder = Path(settings.email_template_dir)
+    if not folder.is_dir():
+        cause = "EMAIL_TEMPLATE_DIR is not a folder that can be read: mails are written with our templates"
+        yield Check("mail templates", "problem", cause, "correct it, or remove it")
+    elif found := findings_in(folder, studio_of(settings)):
+        cause = f"{len(found)} in your own templates would spoil mails"
+        yield Check("mail templates", "problem", cause, f"see: {called('emails lint')}")
+    else:
+        yield Check("mail templates", "ok", "nothing is wrong with your own")
 
 
 def _missing(settings: Settings, name: str, state: Literal["warning", "problem"]) -> Iterator[Check]:

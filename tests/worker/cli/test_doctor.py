@@ -200,3 +200,13 @@ def test_chargebee_is_asked_when_wanted(examine, broker, chargebee_api):
     assert state == "ok" and "answers" in words
     state, words = examine(code=1, online=True, CHARGEBEE_API_KEY="test_wrong", **given)["Chargebee"]
     assert state == "problem" and "CHARGEBEE_API_KEY" in words and "test_wrong" not in words
+
+
+def test_templates_of_ones_own_are_looked_at(examine, broker, tmp_path: Path):
+    here = {"BROKER_URL": broker.url(), "EMAIL_TEMPLATE_DIR": str(tmp_path / "own")}
+    assert examine(**here, code=1)["mail templates"][0] == "problem"
+    (tmp_path / "own" / "invoice").mkdir(parents=True)
+    assert examine(**here)["mail templates"] == ("ok", "nothing is wrong with your own. ")
+    (tmp_path / "own" / "invoice" / "subject.txt").write_text("{{ mail.numbr }}")
+    state, told = examine(**here, code=1)["mail templates"]
+    assert state == "problem" and "emails lint" in told
