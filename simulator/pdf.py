@@ -19,13 +19,15 @@ _WORDS = {
         "invoice": "Facture", "date": "Date", "due": "Échéance", "to": "Facturé à", "description": "Description",
         "quantity": "Quantité", "amount": "Montant", "sub_total": "Sous-total", "total": "Total",
         "paid": "Payé", "credits": "Crédits", "balance": "Solde à payer", "colon": "\u00a0:",
-        "TPS": "TPS (5\u00a0%)", "TVQ": "TVQ (9,975\u00a0%)",
+        "gift": "Crédit promotionnel",
+        "TPS": "TPS (5\u00a0%)", "TVQ": "TVQ (9,975\u00a0%)", "HST": "TVH (13\u00a0%)",
     },
     "en_CA": {
         "invoice": "Invoice", "date": "Date", "due": "Due", "to": "Billed to", "description": "Description",
         "quantity": "Quantity", "amount": "Amount", "sub_total": "Subtotal", "total": "Total",
         "paid": "Paid", "credits": "Credits", "balance": "Balance due", "colon": ":",
-        "TPS": "GST (5%)", "TVQ": "QST (9.975%)",
+        "gift": "Promotional credit",
+        "TPS": "GST (5%)", "TVQ": "QST (9.975%)", "HST": "HST (13%)",
     },
 }  # fmt: skip
 _LEFT, _RIGHT, _QUANTITY, _TOP, _STEP = 54, 558, 430, 738, 16
@@ -56,6 +58,8 @@ def invoice_pdf(invoice: Body, customer: Body, *, merchant: str, zone: ZoneInfo)
     page.columns(words["sub_total"], "", _money(invoice["sub_total"], invoice, locale))
     for tax in invoice["taxes"]:
         page.columns(words[tax["name"]], "", _money(tax["amount"], invoice, locale))
+    for discount in invoice.get("discounts", ()):
+        page.columns(words["gift"], "", _money(-discount["amount"], invoice, locale))
     page.columns(words["total"], "", _money(invoice["total"], invoice, locale), bold=True)
     credits = invoice["credits_applied"] + invoice["amount_adjusted"] + invoice["write_off_amount"]
     if credits:

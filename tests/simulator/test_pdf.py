@@ -39,6 +39,21 @@ def test_the_pdf_shows_what_was_paid(site: Site) -> None:
     assert "-67,84" in text_of(site, "fr_CA")
 
 
+@pytest.mark.parametrize(
+    ("locale", "said"), [("fr_CA", ["TVH (13 %)", "7,67", "-10,00"]), ("en_CA", ["HST (13%)", "$7.67", "-$10.00"])]
+)
+def test_the_pdf_shows_the_tax_of_ontario_and_what_was_given(locale: str, said: list[str], site: Site) -> None:
+    site.update_billing_info("marie", billing_address={"city": "Ottawa", "state_code": "ON", "country": "CA"})
+    site.add_promotional_credits("marie", 1000)
+    text = text_of(site, locale)
+    assert [words for words in said if words not in text] == []
+
+
+def test_an_invoice_to_nowhere_can_be_drawn(site: Site) -> None:
+    site.update_billing_info("marie", billing_address=None)
+    assert "59,00" in text_of(site, "fr_CA")
+
+
 def test_the_same_invoice_gives_the_same_bytes(site: Site) -> None:
     site.subscribe("marie", MONTHLY.id)
     invoice, customer = site.current("invoice", "F-10391"), site.current("customer", "marie")
