@@ -27,6 +27,7 @@ class Catalogue(State):
         stale: bool = False,
     ) -> None:
         super().__init__(seed, now, timezone, stale=stale)
+        self._prices_read: dict[int, ItemPrice] = {}  # by the number of the version: prices are read all the time
         with self._action("admin_console") as action:
             action.quiet = True  # what the merchant sells was there before anything happened that we tell of
             for item_id, name, prices in OFFER:
@@ -171,7 +172,13 @@ class Catalogue(State):
 
     def _price_sold(self, item_price_id: str) -> ItemPrice:
         """A price that something was sold at, whatever became of it."""
-        return ItemPrice.of(self.current("item_price", item_price_id))
+        key = "item_price", item_price_id
+        if key not in self.versions or (self._open and key in self._open.drafts):
+            return ItemPrice.of(self.current(*key))
+        number = self.versions.numbers(key)[-1]
+        if number not in self._prices_read:
+            self._prices_read[number] = ItemPrice.of(self.current(*key))
+        return self._prices_read[number]
 
 
 def _only(given: dict[str, object], editable: frozenset[str]) -> None:

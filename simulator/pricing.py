@@ -96,11 +96,6 @@ OFFER = (
 )
 
 
-def rounded(amount: Fraction) -> int:
-    """An amount in whole cents, half up."""
-    return (2 * amount.numerator + amount.denominator) // (2 * amount.denominator)
-
-
 def share(amount: int, part: int, whole: int) -> int:
     """`part / whole` of an amount: a proration (both in milliseconds), or a tax's share in a refund."""
     return (2 * amount * part + whole) // (2 * whole)

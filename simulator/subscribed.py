@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .pricing import ItemPrice, rounded
+from .pricing import ItemPrice, share
 from .state import Body, WrongValue
 
 
@@ -52,7 +52,8 @@ def whole(items: Sequence[Body]) -> int:
 
 def monthly(items: Sequence[Body], plan: ItemPrice) -> int:
     """What a subscription brings in a month."""
-    return rounded(whole(items) / plan.term.in_months)
+    months = plan.term.in_months
+    return share(whole(items), months.denominator, months.numerator)
 
 
 def differences(old: Sequence[Body], new: Sequence[Body]) -> dict[str, int]:
