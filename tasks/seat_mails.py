@@ -15,6 +15,7 @@ from billing.terms import date_in
 from emails import kinds
 from emails.contexts import SeatsChangedContext, SeatsChangeScheduledContext
 from gateway.documents import invoice_document
+from gateway.errors import ProviderRefused
 from gateway.events import Reader, Snapshot
 from models import CreditNote, Invoice, OutboxRow, Subscription, clock
 from models.session import transaction
@@ -106,7 +107,12 @@ def deliver_scheduled_change(delivery: Delivery) -> Outcome:
     row, rules, gateway = delivery.row, delivery.couriers.rules, delivery.couriers.gateway
     if gateway is None:
         raise Withheld("no Chargebee API is configured any more, and only it knows what is to come")
-    body = gateway.subscription_to_come(row.object_id)
+    try:
+        body = gateway.subscription_to_come(row.object_id)
+    except ProviderRefused as refused:
+        if refused.code not in ("invalid_state_for_request", "resource_not_found"):
+            raise
+        return overtaken("nothing is to come any more")
     with transaction(delivery.engine) as session:
         subscription = session.get_one(Subscription, row.object_id)
         now = clock.now(session)
