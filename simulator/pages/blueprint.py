@@ -73,8 +73,9 @@ def _nowhere(nowhere: str) -> Response:
 def _invoice_file(desk: Desk, id: str) -> Response:
     """An invoice as its customer gets it."""
     site = desk.site
-    invoice = living(site, "invoice", id)
-    customer = site.current("customer", invoice["customer_id"])
+    with site.lock:
+        invoice = living(site, "invoice", id)
+        customer = site.current("customer", invoice["customer_id"])
     file = invoice_pdf(invoice, customer, merchant=desk.merchant, zone=site.zone)
     return Response(file, mimetype="application/pdf")
 
@@ -85,12 +86,15 @@ def _only_from_here() -> None:
         return  # the API has a key
     if not _is_local(request.host):
         abort(403)
-    if request.method == "POST" and not _is_same_origin():
+    if request.method not in ("GET", "HEAD") and not _is_same_origin():
         abort(403)
 
 
 def _is_local(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        return False
     return name in ("localhost", "127.0.0.1", "::1")
 
 

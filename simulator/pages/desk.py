@@ -70,19 +70,19 @@ class Desk:
             Unreadable: some fields cannot be read.
             Refused: the site will not do it; nothing has changed.
         """
-        values = read(deed.fields, form, self.site, show, self.subject(deed.kind, id))
-        if deed.reach == "site":
-            with self.site.lock:
-                first = len(self.site.events)
+        with self.site.lock:
+            values = read(deed.fields, form, self.site, show, self.subject(deed.kind, id))
+            first = len(self.site.event_records)
+            if deed.reach == "site":
                 done = deed.act(self.simulation, id, values)
                 self.keep(deed.name, id, form.to_dict(flat=False))
-        else:
-            first = len(self.site.events)
+        if deed.reach != "site":  # the simulation is not to be asked under the site's lock
             done = deed.act(self.simulation, id, values)
-            if deed.reach == "settings":
+        if deed.reach == "settings":
+            with self.site.lock:
                 self.keep(deed.name, id, form.to_dict(flat=False))
-            else:
-                self.moved()
+        if deed.reach == "moment":
+            self.moved()
         self.simulation.send_due()
         return self._remember(deed, done, first)
 
@@ -119,7 +119,7 @@ class Desk:
 
     def _remember(self, deed: Deed, done: Done, first: int) -> Told:
         with self._lock:
-            told = Told(next(self._numbers), deed.name, done, first, len(self.site.events))
+            told = Told(next(self._numbers), deed.name, done, first, len(self.site.event_records))
             self._told[told.number] = told
             while len(self._told) > REMEMBERED:
                 self._told.popitem(last=False)

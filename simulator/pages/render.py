@@ -89,7 +89,7 @@ class Rows:
 
 
 def page(desk: Desk, template: str, *, section: str = "", failure: Failure | None = None, **context: Any) -> str:
-    """A page of the site. Reads nothing but what it is given, and the clock."""
+    """A page of the site. To be called under the site's lock: what it shows is read as it is written."""
     show = show_for_request(desk)
     told = desk.told(request.args.get("told", 0, type=int))
     return _templates.get_template(template).render(
@@ -171,12 +171,12 @@ def sentence_of(desk: Desk, told: Told, show: Show) -> Markup:
         )
         links = Markup("{}, {}").format(links, more)
     counted = show.words.count("told.events", count, number=show.number(count))
-    return said + Markup(" {}{}{}. ").format(counted, show.words("colon"), links) + _arrival(desk, events, show)
+    return said + Markup(" {}{}{}. ").format(counted, show.words("colon"), links) + _arrival(events, show)
 
 
-def _arrival(desk: Desk, events: Sequence[EventRecord], show: Show) -> str:
+def _arrival(events: Sequence[EventRecord], show: Show) -> str:
     """How the webhooks of these events stand, in a few words."""
-    statuses = [each.status for event in events for each in desk.simulation.deliveries.of(event.id)]
+    statuses = [status for event in events for _, status in event.webhooks]
     if not statuses:
         return show.words("told.no_endpoint")
     if all(status in ("succeeded", "skipped") for status in statuses):

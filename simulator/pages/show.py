@@ -98,7 +98,8 @@ class Show:
             case Link(kind, id, text):
                 return self.link(kind, id, text)
             case Status(kind, value):
-                return escape(self.words.status(kind, value))
+                word = self.words.status(kind, value)
+                return escape(word[0].lower() + word[1:])
             case datetime():
                 return escape(self.instant(fact))
             case int():

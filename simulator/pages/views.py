@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 from flask import request
 
@@ -16,6 +18,7 @@ from .invoices import payments_of
 from .render import ROWS, Failure, form_of, forms, latest_deeds, page, rows
 from .subscriptions import seats_of
 
+View = Callable[..., str]
 _LATEST = 8  # events and deeds on the overview
 _DUE = 12  # things to come on the page of the clock
 SUBSCRIPTION_STATES = ("active", "in_trial", "non_renewing", "future", "paused", "cancelled")
@@ -23,11 +26,22 @@ INVOICE_STATES = ("posted", "payment_due", "not_paid", "paid", "pending", "voide
 WEBHOOK_STATES = ("scheduled", "succeeded", "re_scheduled", "failed", "skipped", "disabled")
 
 
+def _reading(view: View) -> View:
+    """A view that reads the site while nothing on it changes."""
+
+    @wraps(view)
+    def reading(desk: Desk, *args: Any, **more: Any) -> str:
+        with desk.site.lock:
+            return view(desk, *args, **more)
+
+    return reading
+
+
+@_reading
 def overview(desk: Desk, failure: Failure | None = None) -> str:
     site = desk.site
-    with site.lock:
-        subscriptions = {state: len(site.find("subscription", status=state)) for state in SUBSCRIPTION_STATES}
-        open_invoices = [body for state in OPEN for body in site.find("invoice", status=state)]
+    subscriptions = {state: len(site.find("subscription", status=state)) for state in SUBSCRIPTION_STATES}
+    open_invoices = [body for state in OPEN for body in site.find("invoice", status=state)]
     return page(
         desk,
         "overview.html",
@@ -46,11 +60,13 @@ def overview(desk: Desk, failure: Failure | None = None) -> str:
     )
 
 
+@_reading
 def order(desk: Desk, failure: Failure | None = None) -> str:
     form = form_of(desk, DEEDS["order"], "", {"customer_id": request.args.get("customer", "")}, failure)
     return page(desk, "order.html", section="order", form=form, failure=failure)
 
 
+@_reading
 def customers(desk: Desk, failure: Failure | None = None) -> str:
     wanted = request.args.get("q", "").strip().casefold()
     found = _newest_first(desk, "customer")
@@ -70,6 +86,7 @@ def customers(desk: Desk, failure: Failure | None = None) -> str:
 _SEARCHED = ("id", "company", "email", "first_name", "last_name")
 
 
+@_reading
 def customer(desk: Desk, id: str, failure: Failure | None = None) -> str:
     site, body = desk.site, desk.subject("customer", id)
     return page(
@@ -86,6 +103,7 @@ def customer(desk: Desk, id: str, failure: Failure | None = None) -> str:
     )
 
 
+@_reading
 def subscriptions(desk: Desk, failure: Failure | None = None) -> str:
     state = request.args.get("status", "")
     found = _newest_first(desk, "subscription", **({"status": state} if state else {}))
@@ -102,6 +120,7 @@ def subscriptions(desk: Desk, failure: Failure | None = None) -> str:
     )
 
 
+@_reading
 def subscription(desk: Desk, id: str, failure: Failure | None = None) -> str:
     site, body = desk.site, desk.subject("subscription", id)
     invoices = site.find("invoice", subscription_id=id)
@@ -119,6 +138,7 @@ def subscription(desk: Desk, id: str, failure: Failure | None = None) -> str:
     )
 
 
+@_reading
 def invoices(desk: Desk, failure: Failure | None = None) -> str:
     state = request.args.get("status", "")
     found = _newest_first(desk, "invoice", **({"status": state} if state else {}))
@@ -134,6 +154,7 @@ def invoices(desk: Desk, failure: Failure | None = None) -> str:
     )
 
 
+@_reading
 def invoice(desk: Desk, id: str, failure: Failure | None = None) -> str:
     site, body = desk.site, desk.subject("invoice", id)
     attempts = [site.current("transaction", entry["txn_id"]) for entry in body["linked_payments"]]
@@ -150,14 +171,14 @@ def invoice(desk: Desk, id: str, failure: Failure | None = None) -> str:
     )
 
 
+@_reading
 def events(desk: Desk, failure: Failure | None = None) -> str:
     wanted, state = request.args.get("type", "").strip(), request.args.get("status", "")
-    with desk.site.lock:
-        found = [
-            record
-            for record in reversed(desk.site.event_records)
-            if wanted in record.event_type and (not state or any(state == status for _, status in record.webhooks))
-        ]
+    found = [
+        record
+        for record in reversed(desk.site.event_records)
+        if wanted in record.event_type and (not state or any(state == status for _, status in record.webhooks))
+    ]
     return page(
         desk,
         "events.html",
@@ -173,21 +194,25 @@ def events(desk: Desk, failure: Failure | None = None) -> str:
 
 
 def event(desk: Desk, id: str, failure: Failure | None = None) -> str:
-    body = desk.subject("event", id)
-    return page(
-        desk,
-        "event.html",
-        section="events",
-        event=body,
-        about=_about(desk)(desk.site.event_record(id)),
-        deliveries=desk.simulation.deliveries.of(id),
-        misdeeds=desk.simulation.ledger.of(id),
-        effects=list(desk.effects(id)) if desk.effects else None,
-        forms=forms(desk, "event", id, body, failure),
-        failure=failure,
-    )
+    deliveries = desk.simulation.deliveries.of(id)  # not to be asked under the site's lock; nor is the receiver
+    effects = list(desk.effects(id)) if desk.effects else None
+    with desk.site.lock:
+        body = desk.subject("event", id)
+        return page(
+            desk,
+            "event.html",
+            section="events",
+            event=body,
+            about=_about(desk)(desk.site.event_record(id)),
+            deliveries=deliveries,
+            misdeeds=desk.simulation.ledger.of(id),
+            effects=effects,
+            forms=forms(desk, "event", id, body, failure),
+            failure=failure,
+        )
 
 
+@_reading
 def webhooks(desk: Desk, failure: Failure | None = None) -> str:
     body = desk.subject("webhooks", "")
     offers = {form.deed.name: form for form in forms(desk, "webhooks", "", body, failure)}
@@ -203,6 +228,7 @@ def webhooks(desk: Desk, failure: Failure | None = None) -> str:
     )
 
 
+@_reading
 def clock(desk: Desk, failure: Failure | None = None) -> str:
     return page(
         desk,
@@ -218,7 +244,7 @@ def clock(desk: Desk, failure: Failure | None = None) -> str:
 
 
 # Where each page is.
-PAGES: dict[str, Callable[..., str]] = {
+PAGES: dict[str, View] = {
     "/": overview,
     "/order": order,
     "/customers": customers,
@@ -244,8 +270,7 @@ def of(desk: Desk, deed: Deed, id: str, failure: Failure) -> str:
 
 
 def _newest_first(desk: Desk, kind: str, **fields: object) -> list[Body]:
-    with desk.site.lock:
-        return desk.site.find(kind, **fields)[::-1]
+    return desk.site.find(kind, **fields)[::-1]
 
 
 def _customer_of(desk: Desk) -> Callable[[Body], Body]:
