@@ -689,12 +689,12 @@ _WRITTEN: dict[str, tuple[str, str]] = {
         "{amount} written off. Invoice {invoice}: {status}.",
     ),
     "deed.void": ("Annuler la facture", "Void the invoice"),
-    "hint.void": ("Refusé s’il y a des paiements ou des crédits.", "Refused where there are payments or credits."),
+    "hint.void": ("Elle ne compte plus; plus rien n’est dû.", "It counts no longer; nothing is owed any more."),
     "done.void": ("Facture {invoice}~: {status}.", "Invoice {invoice}: {status}."),
     "deed.delete-invoice": ("Supprimer la facture", "Delete the invoice"),
     "hint.delete-invoice": (
-        "Refusé s’il y a eu des paiements ou des notes de crédit.",
-        "Refused where there were payments or credit notes.",
+        "Elle disparaît, comme si elle n’avait pas été.",
+        "It disappears, as if it had never been.",
     ),
     "done.delete-invoice": ("La facture {invoice} est supprimée.", "Invoice {invoice} has been deleted."),
     # ---- deeds on the clock and on webhooks
