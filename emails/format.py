@@ -9,11 +9,12 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import cache
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
-from babel.numbers import format_decimal, format_percent, parse_pattern
+from babel.numbers import NumberPattern, format_decimal, format_percent, parse_pattern
 
 from billing.money import Money, decimals_of
 
@@ -41,26 +42,23 @@ def money(amount: Money, locale: str) -> str:
 
     The decimals are those of the minor unit that `Money` counts in, so nothing is ever rounded.
     """
-    place = Locale.parse(locale)
-    pattern = parse_pattern(place.currency_formats["standard"].pattern)
-    decimals = decimals_of(amount.currency)
-    pattern.frac_prec = (decimals, decimals)
-    return str(pattern.apply(amount.major, place, currency=amount.currency, currency_digits=False))
+    pattern = _money_pattern(locale, decimals_of(amount.currency))
+    return str(pattern.apply(amount.major, _place(locale), currency=amount.currency, currency_digits=False))
 
 
 def date(day: dt.date, locale: str) -> str:
     """A date: `15 févr. 2021` or `Feb 15, 2021`."""
-    return format_date(day, "medium", locale=locale)
+    return format_date(day, "medium", locale=_place(locale))
 
 
 def day_and_month(day: dt.date, locale: str) -> str:
     """A date whose year is said nearby: `15 janv.` or `Jan 15`."""
-    return format_skeleton("MMMd", day, locale=locale)
+    return format_skeleton("MMMd", day, locale=_place(locale))
 
 
 def month(day: dt.date, locale: str) -> str:
     """The month of a date: `mars 2021` or `March 2021`."""
-    return format_skeleton("yMMMM", day, locale=locale)
+    return format_skeleton("yMMMM", day, locale=_place(locale))
 
 
 def percent(fraction: Decimal | float, locale: str) -> str:
@@ -115,6 +113,18 @@ def one_line(text: str) -> str:
     """An address that was configured on several lines, on one, its postal code in one piece."""
     joined = ", ".join(part.strip().rstrip(",") for part in text.splitlines() if part.strip())
     return re.sub(r"\b([A-Z]\d[A-Z]) (\d[A-Z]\d)\b", rf"\1{NBSP}\2", joined)
+
+
+@cache
+def _place(locale: str) -> Locale:
+    return Locale.parse(locale)
+
+
+@cache
+def _money_pattern(locale: str, decimals: int) -> NumberPattern:
+    pattern = parse_pattern(_place(locale).currency_formats["standard"].pattern)
+    pattern.frac_prec = (decimals, decimals)
+    return pattern
 
 
 def _side(locale: str) -> int:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import apply, events, receive, slow_clients, tables, webhooks
+from bench import apply, events, mail, receive, slow_clients, tables, webhooks
 from bench.__main__ import BENCHMARKS, main
 from bench.stack import Stack, running
+from emails import kinds
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -93,3 +94,10 @@ def test_webhooks_are_sent_and_measured(capsys: pytest.CaptureFixture[str]) -> N
 def test_slow_clients_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     slow_clients.main("--slow 2 --mode headers --seconds 2".split())
     assert "headers     2 slow" in capsys.readouterr().out
+
+
+def test_mail_measures_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    mail.main(["--repeat", "1", "--mails", "4", "--patience", "0"])
+    said = capsys.readouterr().out
+    assert "one mail of an invoice: " in said and "css-inline alone: " in said
+    assert all(f"\n  {kind.name} " in said for kind in kinds.ALL)

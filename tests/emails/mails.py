@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -15,6 +16,13 @@ NBSP = "\u00a0"
 def rendered(kind: AnyKind, context: Any, locale: str, **more: Any) -> Rendered:
     """A mail of the sample merchant, without links unless they are given."""
     return render(kind, context, locale, **({"merchant": samples.MERCHANT, "remittance": samples.REMITTANCE} | more))
+
+
+@cache
+def sampled(kind: AnyKind, sample: str, locale: str) -> tuple[Rendered, Document]:
+    """The mail of a sample, with links, and its HTML part as read: made once for all tests that look at it."""
+    mail = rendered(kind, kind.samples[sample], locale, links=samples.LINKS)
+    return mail, Document(mail.html)
 
 
 class Document(HTMLParser):

@@ -20,7 +20,7 @@ from emails.kinds import AnyKind
 from emails.language import LOCALES
 from emails.links import Links
 from emails.render import LONGEST
-from tests.emails.mails import NBSP, Document, rendered
+from tests.emails.mails import NBSP, Document, rendered, sampled
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -58,8 +58,7 @@ def _is_a_word_of_ours(context: Any, name: str) -> bool:
 
 @pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
 def test_every_sample_is_a_sound_mail(kind: AnyKind, sample: str, locale: str) -> None:
-    mail = rendered(kind, kind.samples[sample], locale, links=samples.LINKS)
-    document = Document(mail.html)
+    mail, document = sampled(kind, sample, locale)
     for part in (mail.subject, mail.text, mail.html):
         assert "{{" not in part and "{%" not in part
         assert "None" not in part and "Undefined" not in part
@@ -77,8 +76,8 @@ def test_every_sample_is_a_sound_mail(kind: AnyKind, sample: str, locale: str) -
 
 @pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
 def test_both_parts_carry_every_fact_of_the_context(kind: AnyKind, sample: str, locale: str) -> None:
-    mail = rendered(kind, kind.samples[sample], locale, links=samples.LINKS)
-    shown = Document(mail.html).plain
+    mail, document = sampled(kind, sample, locale)
+    shown = document.plain
     for fact in facts(kind.samples[sample], locale):
         assert fact in mail.text
         assert fact.replace(NBSP, " ") in shown
@@ -86,8 +85,8 @@ def test_both_parts_carry_every_fact_of_the_context(kind: AnyKind, sample: str, 
 
 @pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
 def test_the_text_part_has_every_amount_and_date_of_the_html(kind: AnyKind, sample: str, locale: str) -> None:
-    mail = rendered(kind, kind.samples[sample], locale, links=samples.LINKS)
-    shown, text = Document(mail.html).plain, mail.text.replace(NBSP, " ")
+    mail, document = sampled(kind, sample, locale)
+    shown, text = document.plain, mail.text.replace(NBSP, " ")
     amounts = re.findall(r"-?[\d ]*\d,\d\d \$|-?(?:US)?\$[\d,]+\.\d\d", shown)
     dates = re.findall(r"\d{1,2} \S+ 20\d\d|[A-Z][a-z]{2} \d+, 20\d\d", shown)
     assert amounts or kind.category in ("subscription", "staff") or kind is kinds.payment_method_expiring
@@ -97,8 +96,7 @@ def test_the_text_part_has_every_amount_and_date_of_the_html(kind: AnyKind, samp
 
 @pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
 def test_links_are_absolute_https_and_stand_in_both_parts(kind: AnyKind, sample: str, locale: str) -> None:
-    mail = rendered(kind, kind.samples[sample], locale, links=samples.LINKS)
-    document = Document(mail.html)
+    mail, document = sampled(kind, sample, locale)
     assert not {tag for tag, _ in document.tags} & {"script", "iframe", "form", "img", "link"}
     web = {link for link in document.links if not link.startswith("mailto:")}
     assert web and all(re.match(r"https://[^/]+/", link) for link in web)
@@ -117,7 +115,7 @@ def test_without_links_nothing_leads_anywhere(kind: AnyKind, sample: str, locale
 def test_layout_tables_are_hidden_from_screen_readers_and_data_rows_have_headings(
     kind: AnyKind, sample: str, locale: str
 ) -> None:
-    for tag, attributes in Document(rendered(kind, kind.samples[sample], locale).html).tags:
+    for tag, attributes in sampled(kind, sample, locale)[1].tags:
         if tag == "table" and attributes.get("class") not in ("lines", "box"):
             assert attributes.get("role") == "presentation"
         if tag == "th":
@@ -126,8 +124,8 @@ def test_layout_tables_are_hidden_from_screen_readers_and_data_rows_have_heading
 
 @pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
 def test_french_and_english_are_set_as_they_should_be(kind: AnyKind, sample: str, locale: str) -> None:
-    mail = rendered(kind, kind.samples[sample], locale, links=samples.LINKS)
-    for part in (mail.subject, mail.text, Document(mail.html).text):
+    mail, document = sampled(kind, sample, locale)
+    for part in (mail.subject, mail.text, document.text):
         assert "'" not in part
         assert not re.search(r"\s[?!;]", part)
         assert "\u202f" not in part
@@ -141,15 +139,14 @@ def test_french_and_english_are_set_as_they_should_be(kind: AnyKind, sample: str
 @pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
 def test_the_html_is_as_browsers_read_it(kind: AnyKind, sample: str, locale: str) -> None:
     parser = html5lib.HTMLParser()
-    parser.parse(rendered(kind, kind.samples[sample], locale, links=samples.LINKS).html)
+    parser.parse(sampled(kind, sample, locale)[0].html)
     assert [(code, place) for place, code, _ in parser.errors] == []
 
 
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
 def test_the_text_of_the_first_sample_reads_as_the_snapshot(kind: AnyKind) -> None:
     """To write them anew: UPDATE_SNAPSHOTS=1 ./dev test tests/emails. A no-break space is written "~", to be seen."""
-    context = next(iter(kind.samples.values()))
-    mails = [rendered(kind, context, locale, links=samples.LINKS) for locale in LOCALES]
+    mails = [sampled(kind, next(iter(kind.samples)), locale)[0] for locale in LOCALES]
     text = f"\n{'=' * 80}\n".join(f"{mail.subject}\n\n{mail.text}" for mail in mails).replace(NBSP, "~")
     file = SNAPSHOTS / f"{kind.name}.txt"
     if os.environ.get("UPDATE_SNAPSHOTS"):
@@ -172,11 +169,11 @@ HOSTILE = [
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
 def test_hostile_texts_come_out_harmless(kind: AnyKind, hostile: str) -> None:
-    for context in kind.samples.values():
+    for name, context in kind.samples.items():
         mail = rendered(kind, _with_text(context, hostile), "fr_CA", links=samples.LINKS)
-        sound = rendered(kind, context, "fr_CA", links=samples.LINKS)
-        assert {tag for tag, _ in Document(mail.html).tags} <= {tag for tag, _ in Document(sound.html).tags} | {"br"}
-        assert len(Document(mail.html).links) == len(Document(sound.html).links)
+        document, (_, sound) = Document(mail.html), sampled(kind, name, "fr_CA")
+        assert {tag for tag, _ in document.tags} <= {tag for tag, _ in sound.tags} | {"br"}
+        assert len(document.links) == len(sound.links)
         assert len(mail.html.encode()) < 90_000
         assert len(mail.subject) <= LONGEST and "=?" not in mail.subject and "49" not in mail.subject
         for part in (mail.subject, mail.text, mail.html):

@@ -1,0 +1,110 @@
+"""How many mails one core writes in a second: `./dev bench mail`.
+
+Each mail is a sample, rendered again and again: subject, text part, HTML part with its styles written into the
+elements. What css-inline alone takes for the same HTML and styles stands beside it: the part that no template can save.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from statistics import median
+
+import css_inline
+
+from emails import kinds, samples
+from emails.kinds import AnyKind
+from emails.render import HERE, Rendered, render
+
+from . import machine
+from .figures import Noise, ratios, spread, told
+
+WANTED_MS = 5.0  # for one mail of an invoice, after warm-up
+FIRST = """
+import time
+start = time.perf_counter()
+from bench.mail import written
+from emails import kinds
+imported = time.perf_counter()
+written(kinds.invoice, "due", "fr_CA")
+print(imported - start, time.perf_counter() - imported)
+"""
+
+
+def written(kind: AnyKind, sample: str, locale: str) -> Rendered:
+    return render(
+        kind,
+        kind.samples[sample],
+        locale,
+        merchant=samples.MERCHANT,
+        remittance=samples.REMITTANCE,
+        links=samples.LINKS,
+    )
+
+
+def milliseconds(deed: Callable[[], object], times: int) -> float:
+    """Processor time of one, over so many."""
+    start = time.process_time()
+    for _ in range(times):
+        deed()
+    return (time.process_time() - start) / times * 1000
+
+
+def each_kind(times: int) -> dict[str, float]:
+    """Milliseconds for the first sample of each kind, French and English in turn."""
+    cost = {}
+    for kind in kinds.ALL:
+        cost[kind.name] = milliseconds(partial(both, kind, next(iter(kind.samples))), times) / 2
+    return cost
+
+
+def both(kind: AnyKind, sample: str) -> None:
+    for locale in ("fr_CA", "en_CA"):
+        written(kind, sample, locale)
+
+
+def the_invoice(repeat: int, times: int, patience: float) -> tuple[list[float], list[float], list[Noise]]:
+    """Milliseconds for an invoice to pay and, in turn with it, for css-inline alone; and what others did meanwhile."""
+    inliner = css_inline.CSSInliner(keep_style_tags=False, keep_at_rules=True, load_remote_stylesheets=False)
+    styled = f"<style>{(HERE / 'email.css').read_text('utf-8')}</style></head>"
+    html = written(kinds.invoice, "due", "fr_CA").html.replace("</head>", styled)
+    ours, alone, noises = [], [], []
+    for _ in range(repeat):
+        before = machine.wait_for_quiet(patience)
+        with machine.measured() as cost:
+            ours.append(milliseconds(lambda: written(kinds.invoice, "due", "fr_CA"), times))
+            alone.append(milliseconds(lambda: inliner.inline(html), times))
+        noises.append(Noise(before, cost.others))
+    return ours, alone, noises
+
+
+def the_first_mail() -> tuple[float, float]:
+    """Seconds for the imports of a new process, and for its first mail."""
+    told_by_it = subprocess.run([sys.executable, "-c", FIRST], check=True, capture_output=True, text=True).stdout
+    imports, first = told_by_it.split()
+    return float(imports), float(first)
+
+
+def main(options: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="./dev bench mail", description=__doc__)
+    parser.add_argument("--repeat", type=int, default=5, help="how often to measure (5)")
+    parser.add_argument("--mails", type=int, default=200, help="how many mails each time (200)")
+    parser.add_argument("--patience", type=float, default=3, help="seconds to wait for a quiet machine (3)")
+    chosen = parser.parse_args(options)
+    machine.require_linux()
+    both(kinds.invoice, "due")  # templates and catalogues are read once a process
+    ours, alone, noises = the_invoice(chosen.repeat, chosen.mails, chosen.patience)
+    print(f"one mail of an invoice: {spread(ours, 2)} ms of processor ({WANTED_MS:.0f} wanted)")
+    print(f"  so one core writes {spread([1000 / each for each in ours])} a second")
+    print(f"  css-inline alone: {spread(alone, 2)} ms; the whole / css-inline alone: {spread(ratios(ours, alone), 1)}")
+    imports, first = the_first_mail()
+    print(f"a new process: {imports * 1000:.0f} ms for its imports, {first * 1000:.0f} ms for its first mail")
+    costs = each_kind(max(1, chosen.mails // 4))
+    print(f"all kinds: {spread(list(costs.values()), 2)} ms, one core {1000 / median(costs.values()):.0f} a second")
+    for name, cost in sorted(costs.items(), key=lambda pair: -pair[1]):
+        print(f"  {name:26} {cost:5.2f} ms")
+    print(told(noises))
