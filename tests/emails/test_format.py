@@ -17,6 +17,8 @@ from emails import format
         (Money(301009, "CAD"), "3\u00a0010,09\u00a0$", "$3,010.09"),
         (Money(5900, "CAD"), "59,00\u00a0$", "$59.00"),
         (Money(0, "CAD"), "0,00\u00a0$", "$0.00"),
+        (Money(6784, "CAD"), "67,84\u00a0$", "$67.84"),
+        (Money(5404222, "CAD"), "54\u00a0042,22\u00a0$", "$54,042.22"),
         (Money(-5900, "CAD"), "-59,00\u00a0$", "-$59.00"),
         (Money(301009, "USD"), "3\u00a0010,09\u00a0$\u00a0US", "US$3,010.09"),
         (Money(123456789012, "CAD"), "1\u00a0234\u00a0567\u00a0890,12\u00a0$", "$1,234,567,890.12"),
@@ -42,6 +44,19 @@ def test_money(amount: Money, french: str, english: str) -> None:
 def test_date(day: dt.date, french: str, english: str) -> None:
     assert format.date(day, "fr_CA") == french
     assert format.date(day, "en_CA") == english
+
+
+@pytest.mark.parametrize("locale", ["fr_CA", "en_CA"])
+def test_no_space_is_the_narrow_one_of_france(locale: str) -> None:
+    shown = [format.money(Money(301009, "USD"), locale), format.percent(Decimal("0.09975"), locale)]
+    shown += [format.number(1_234_567, locale), format.date(dt.date(2021, 2, 15), locale)]
+    assert "\u202f" not in "".join(shown)
+
+
+def test_a_month_has_its_whole_name() -> None:
+    assert format.month(dt.date(2021, 3, 31), "fr_CA") == "mars 2021"
+    assert format.month(dt.date(2021, 8, 1), "fr_CA") == "août 2021"
+    assert format.month(dt.date(2021, 3, 31), "en_CA") == "March 2021"
 
 
 def test_a_date_whose_year_is_said_nearby() -> None:
