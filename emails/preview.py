@@ -15,8 +15,7 @@ from .language import LOCALES, Locale
 from .message import attachment_name, build, message_id
 from .render import Rendered, render
 
-CLIPPED = 102 * 1024  # bytes of HTML after which Gmail cuts a mail
-LARGEST = 90 * 1024  # what we let a mail take of them
+LARGEST = 90 * 1024  # bytes of HTML that a mail may take: Gmail cuts it after 102 KB
 
 _DARK = "(prefers-color-scheme: dark)"
 _PDF = b"%PDF-1.4\n%%EOF\n"  # stands in for an invoice

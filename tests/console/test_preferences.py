@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from console.preferences import LABELS, masked
 from tasks.recipients import optional_kinds
-from tests.builders import Quittance
+from tests.builders import Quittance, a_subscription, an_event
 from tests.console.conftest import send_an_invoice
 
 CONTACTS = [
@@ -120,3 +120,13 @@ def test_a_mail_without_a_customer_has_no_such_page(quittance: Quittance, client
 )
 def test_an_address_is_masked_but_for_its_first_letter_and_its_domain(address: str, shown: str) -> None:
     assert masked(address) == shown
+
+
+def test_the_next_mail_of_a_kind_that_was_turned_off_is_not_sent(quittance: Quittance, client: FlaskClient) -> None:
+    page = send_an_invoice(quittance)["p"]
+    quittance.take(an_event(a_subscription(2, seats=7)))
+    client.post(page, data={"kind": [name for name in optional_kinds() if name != "seats_changed"]})
+    quittance.take(an_event(a_subscription(3, seats=9)))
+    told = quittance.rows("select state, reason from outbox where name = 'seats_changed' order by id")
+    assert [state for state, _ in told] == ["sent", "suppressed"]
+    assert told[1][1] == "its reader turned these mails off"

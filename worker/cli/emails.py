@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, undefer
+from sqlalchemy.orm import Session
 
 from billing.errors import NeedsAttention, NotYet
 from models import AuditEntry, OutboxRow
@@ -159,7 +159,7 @@ def _mail(session: Session, named: str, *, lock: bool = False) -> OutboxRow:
     """
     number = int(named) if named.isascii() and named.isdecimal() and len(named) < 19 else None
     wanted = select(OutboxRow).where(or_(OutboxRow.id == number, OutboxRow.key == named), OutboxRow.kind == "email")
-    row = session.scalar((wanted.with_for_update() if lock else wanted).options(undefer(OutboxRow.said)))
+    row = session.scalar(wanted.with_for_update() if lock else wanted)
     if row is None:
         raise Problem(f"no mail has the number or the key {harmless(named)}; see: {called('emails list')}")
     return row
