@@ -1,7 +1,7 @@
 """Very many customers at once, each with a life that could have been: for load runs, and to see what a site holds.
 
 Half of them pay by the month and half by the year; of the former four in five by card, of the latter two in five, the
-others by cheque or wire. About four times a year a customer wants something: mostly other seats, sometimes another
+others by cheque or wire. About three times a year a customer wants something: mostly other seats, sometimes another
 address, card or plan, a pause or the end. One card in twenty is declined; one cheque or wire in twenty comes in two
 parts or too large, one in fifty bounces, one in thirty never comes.
 """
@@ -24,7 +24,7 @@ from .state import Body, Refused
 from .subscriptions import LIVE
 
 _ARRIVALS = timedelta(days=30)  # all customers come within this time
-_WISHES_A_YEAR = 4
+_WISHES_A_YEAR = 3
 _REASONS = ("Too expensive", "No longer needed", "Switched provider", None)
 _Errand = Callable[[], object]
 
