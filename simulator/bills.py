@@ -145,9 +145,9 @@ class Bills(Collection):
             lines, taxes, lambda: self._new_id("li_"), subscription_id=subscription_id, customer_id=customer_id
         )
         if subscription:
-            first = not any(self.each("invoice", subscription_id=subscription_id))
+            first = not self.has("invoice", subscription_id=subscription_id)
         else:
-            first = not any(self.each("invoice", customer_id=customer_id))
+            first = not self.has("invoice", customer_id=customer_id)
         sub_total, tax = sum(line.amount for line in lines), sum(item["tax_amount"] for item in items)
         invoice = {
             "customer_id": customer_id,

@@ -114,7 +114,7 @@ class Customers(Catalogue):
         """Remove a customer and its cards. Refused while anything was sold to it: those objects would be orphans."""
         with self._action("admin_console"):
             for kind in ("subscription", "invoice", "transaction"):
-                if self.find(kind, customer_id=customer_id):
+                if self.has(kind, customer_id=customer_id):
                     raise Refused(f"customer {customer_id} still has a {kind}")
             customer = self._edit("customer", customer_id)
             for kind in ("payment_source", "unbilled_charge"):

@@ -66,10 +66,13 @@ class Indexes:
                 self._ids.setdefault((kind, name, new), {})[id] = None
 
     def ids(self, kind: str, fields: Mapping[str, object]) -> Collection[str] | None:
-        """The fewest objects among which all with these fields are; None where no index says."""
-        names = INDEXED.get(kind, {}).keys() & {name for name, value in fields.items() if value is not None}
-        found = [self._ids.get((kind, name, fields[name]), {}) for name in names]
-        return min(found, key=len, default=None)
+        """As few objects as one index can name, with all that have these fields among them; None where none says."""
+        fewest: Collection[str] | None = None
+        for name in INDEXED.get(kind, {}):
+            if fields.get(name) is not None:
+                found = self._ids.get((kind, name, fields[name]), {})
+                fewest = found if fewest is None or len(found) < len(fewest) else fewest
+        return fewest
 
 
 def matches(kind: str, body: Body, fields: Mapping[str, object]) -> bool:

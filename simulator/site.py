@@ -75,6 +75,8 @@ class Site(Subscriptions):
                     deed[2](id)
                 if self.version_count(kind, id) == versions:  # a deed may leave its object as it is, as a reminder does
                     self._plan(body)
+                    if self._agenda.first() == first:
+                        raise RuntimeError(f"what is due to {kind} {id} at {due.at} does nothing: it would for ever")
 
     def _plan(self, body: Body) -> None:
         deed = None if body["deleted"] else self._due(body)

@@ -224,6 +224,12 @@ class State:
             if not body["deleted"] and matches(kind, body, fields):
                 yield body
 
+    def has(self, kind: str, **fields: object) -> bool:
+        """Whether `find` would find anything. Where one field is asked for and looked up, nothing is read for it."""
+        found = self._indexes.ids(kind, fields) or ()
+        known = len(fields) == 1 and any(not self._is_draft(kind, id) for id in found)
+        return known or any(self.each(kind, **fields))
+
     def _ids_among(self, kind: str, fields: dict[str, object]) -> list[str]:
         """The ids of some objects of a kind, all with these fields among them, in the order they were made."""
         found = self._indexes.ids(kind, fields)
@@ -297,6 +303,9 @@ class State:
                 self._open = None
                 self._read = {}
 
+    def _is_draft(self, kind: str, id: str) -> bool:
+        return self._open is not None and (kind, id) in self._open.drafts
+
     def _acting(self) -> Action:
         if self._open is None:
             raise RuntimeError("objects change inside an action only")
@@ -357,7 +366,7 @@ class State:
             self.events.add(self._record(action.source, event_type, subject, beside, silent=silence.webhooks))
 
     def _changed(self, action: Action) -> dict[Key, Body | None]:
-        """The drafts that differ from the newest versions of their objects, and those versions."""
+        """The drafts that differ from the newest versions of their objects, and the fields of those versions."""
         changed: dict[Key, Body | None] = {}
         for key, draft in action.drafts.items():
             for field in [field for field, value in draft.items() if value is None]:

@@ -126,7 +126,7 @@ class Subscriptions(Pauses):
             subscription = self._editable(subscription_id)
             if subscription["customer_id"] == customer_id:
                 raise Refused(f"subscription {subscription_id} is that customer's already")
-            if self.find("unbilled_charge", subscription_id=subscription_id):
+            if self.has("unbilled_charge", subscription_id=subscription_id):
                 raise Refused(f"subscription {subscription_id} has unbilled charges: invoice or delete them first")
             self._edit("customer", customer_id)
             subscription["customer_id"] = customer_id

@@ -159,7 +159,7 @@ def _has_excess(site: Site, body: Body) -> bool:
 
 
 def _has_credits(site: Site, body: Body) -> bool:
-    return bool(site.find("credit_note", available_to=body["customer_id"]))
+    return site.has("credit_note", available_to=body["customer_id"])
 
 
 def _is_chased(site: Site, body: Body) -> bool:
