@@ -113,3 +113,15 @@ def test_the_clock_says_what_comes_next_and_can_go_there_step_by_step(site: Site
     assert instants == [*reminded_and_due, *[datetime(2021, 2, 4, 15, 0, tzinfo=UTC)] * 2]
     renewed = [event for event in site.events if event["event_type"] == "subscription_renewed"]
     assert [event["content"]["subscription"]["id"] for event in renewed] == ["boreal", "second"]
+
+
+def test_what_is_due_and_does_nothing_is_an_error_and_no_endless_loop() -> None:
+    class Stuck(Site):
+        def _renew(self, subscription_id: str) -> None:
+            """A term that ends and does not."""
+
+    site = Stuck()
+    site.create_customer(id="marie", company="Société Test1234", email=None)
+    site.subscribe("marie", MONTHLY.id, id="boreal")
+    with pytest.raises(RuntimeError, match="subscription boreal"):
+        site.advance(days=40)

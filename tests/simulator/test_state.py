@@ -121,3 +121,14 @@ def test_how_a_delivery_stands_is_seen_in_the_event_and_nothing_else_of_it_chang
     ]  # fmt: skip
     del before["webhooks"]
     assert wire(before) == wire(after)
+
+
+def test_has_says_whether_find_finds_anything(site: Site) -> None:
+    site.subscribe("marie", MONTHLY.id, id="boreal")
+    assert site.has("invoice", subscription_id="boreal") and site.has(
+        "invoice", subscription_id="boreal", first_invoice=True
+    )
+    assert not site.has("invoice", subscription_id="boreal", status="voided")
+    with site._action():
+        site._edit("invoice", "F-10391")["deleted"] = True
+        assert not site.has("invoice", subscription_id="boreal")
