@@ -17,7 +17,6 @@ _AFTER_PAUSE = timedelta(days=1)
 # How long a bank account takes to pay, and after how long a bank takes that money back where it does.
 DEBIT_TAKES = timedelta(days=4)
 TAKEN_BACK_AFTER = timedelta(days=5)
-_CLERK = "finance@boreal.example"
 
 
 class Collection(Refunds):
@@ -51,7 +50,8 @@ class Collection(Refunds):
         with self._action("admin_console"):
             invoice = self._in_dunning(invoice_id)
             invoice.update(status="not_paid", dunning_status="stopped", next_retry_at=None, expected_payment_date=None)
-            self._remark(invoice_id, comment)
+            if comment:
+                self._remark(invoice, comment)
             return invoice
 
     def pause_dunning(self, invoice_id: str, expected_payment_date: datetime, *, comment: str | None = None) -> Body:
@@ -65,7 +65,8 @@ class Collection(Refunds):
                 next_retry_at=None,
                 expected_payment_date=seconds(expected_payment_date),
             )
-            self._remark(invoice_id, comment)
+            if comment:
+                self._remark(invoice, comment)
             self._tell("dunning_updated", invoice)
             return invoice
 
@@ -78,7 +79,8 @@ class Collection(Refunds):
             invoice["expected_payment_date"] = None
             if invoice["dunning_attempts"]:
                 invoice["next_retry_at"] = self._timestamp(_AFTER_PAUSE)
-            self._remark(invoice_id, comment)
+            if comment:
+                self._remark(invoice, comment)
             self._tell("dunning_updated", invoice)
             return invoice
 
@@ -87,10 +89,6 @@ class Collection(Refunds):
         if invoice["status"] != "payment_due":
             raise Refused(f"invoice {invoice_id} is {invoice['status']}: it is not in dunning")
         return invoice
-
-    def _remark(self, invoice_id: str, comment: str | None) -> None:
-        if comment:
-            self._comment("invoice", invoice_id, comment, added_by=_CLERK)
 
     def _card_for(self, invoice_id: str, payment_source_id: str | None = None) -> Body:
         """What an invoice is to be charged to: the source named, else the customer's primary one."""

@@ -1,4 +1,4 @@
-"""Comments: what a clerk or the site has noted about an object. No event tells of them."""
+"""Comments: what a clerk has noted about an object. No event tells of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from .state import Body, Refused, WrongValue
 # What can be commented on here, by Chargebee's name for it.
 ENTITIES = ("customer", "subscription", "invoice", "transaction", "credit_note", "item", "item_price")
 _LONGEST = 1000
+# Under whose name the merchant's side does things.
+CLERK = "finance@boreal.example"
 
 
 class Comments(Cards):
@@ -20,9 +22,10 @@ class Comments(Cards):
         if not 0 < len(notes) <= _LONGEST:
             raise WrongValue(f"notes must have 1 to {_LONGEST} characters", "notes")
         with self._action("admin_console"):
-            if self.current(entity_type, entity_id)["deleted"]:
+            about = self.current(entity_type, entity_id)
+            if about["deleted"]:
                 raise Refused(f"{entity_id} not found", code="resource_not_found", status=404)
-            return self._comment(entity_type, entity_id, notes, added_by=added_by or "finance@boreal.example")
+            return self._remark(about, notes, added_by or CLERK)
 
     def delete_comment(self, comment_id: str) -> Body:
         """Remove a comment."""
@@ -31,17 +34,17 @@ class Comments(Cards):
             comment["deleted"] = True
             return comment
 
-    def _comment(self, entity_type: str, entity_id: str, notes: str, *, added_by: str | None = None) -> Body:
-        """A comment as it is kept; without a user it is the site's own."""
+    def _remark(self, about: Body, notes: str, added_by: str = CLERK) -> Body:
+        """A comment as it is kept."""
         return self._make(
             "comment",
             self._new_id("cmt_"),
             {
-                "entity_type": entity_type,
-                "entity_id": entity_id,
+                "entity_type": about["object"],
+                "entity_id": about["id"],
                 "notes": notes,
                 "added_by": added_by,
-                "type": "user" if added_by else "system",
+                "type": "user",
                 "created_at": self._timestamp(),
             },
         )

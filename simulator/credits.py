@@ -54,7 +54,7 @@ class Credits(Comments):
             note = make(invoice, amount, reason)
             if comment:
                 note["customer_notes"] = comment
-                self._comment("credit_note", note["id"], comment)
+                self._remark(note, comment)
             self._balance(invoice["customer_id"])
             return note
 
@@ -67,7 +67,7 @@ class Credits(Comments):
             note.update(status="voided", voided_at=self._timestamp(), amount_available=0)
             self._follow_credit_note(note)
             if comment:
-                self._comment("credit_note", credit_note_id, comment)
+                self._remark(note, comment)
             self._balance(note["customer_id"])
             return note
 

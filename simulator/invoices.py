@@ -73,7 +73,8 @@ class Invoices(Bills):
             self._return_promotions(invoice)
             invoice.update(status="voided", voided_at=self._timestamp(), void_reason_code=reason)
             invoice.update(dict.fromkeys(("next_retry_at", "paid_at", "expected_payment_date")))
-            self._remark(invoice_id, comment)
+            if comment:
+                self._remark(invoice, comment)
             return invoice
 
     def write_off(self, invoice_id: str, *, comment: str | None = None) -> Body:
@@ -81,7 +82,8 @@ class Invoices(Bills):
         with self._action("admin_console"):
             invoice = self._owing(invoice_id)
             self._adjust(invoice, invoice["amount_due"], "write_off")
-            self._remark(invoice_id, comment)
+            if comment:
+                self._remark(invoice, comment)
             return invoice
 
     def delete_invoice(self, invoice_id: str, *, comment: str | None = None) -> Body:
@@ -91,7 +93,8 @@ class Invoices(Bills):
             invoice = self._edit("invoice", invoice_id)
             if any(invoice[field] for field in links):
                 raise Refused(f"invoice {invoice_id} has payments or credit notes")
-            self._remark(invoice_id, comment)
+            if comment:
+                self._remark(invoice, comment)
             self._return_promotions(invoice)
             invoice["deleted"] = True
             self._tell("invoice_deleted", invoice)

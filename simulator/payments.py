@@ -52,7 +52,7 @@ class Payments(Transactions):
                     amount -= part
                     self._link(payment, invoice, part)
             if comment:
-                self._comment("invoice", invoices[0]["id"], comment, added_by="finance@boreal.example")
+                self._remark(invoices[0], comment)
             self._balance(payment["customer_id"])
             outcome = "payment_succeeded" if status == "success" else "payment_failed"
             self._tell(outcome, payment, *self._around(payment, invoices[0]))
@@ -74,7 +74,7 @@ class Payments(Transactions):
             self._edit("customer", customer_id)
             payment = self._by_hand({"customer_id": customer_id}, amount, method, reference, date)
             if comment:
-                self._comment("customer", customer_id, comment, added_by="finance@boreal.example")
+                self._remark(self.current("customer", customer_id), comment)
             self._balance(customer_id)
             self._tell("payment_succeeded", payment, *self._around(payment))
             return payment

@@ -6,6 +6,7 @@ On an invoice they are a discount after tax: they lower its total, as no money e
 from __future__ import annotations
 
 from .balances import settle
+from .comments import CLERK
 from .credits import Credits
 from .pricing import CURRENCY
 from .state import Body, Refused, WrongValue
@@ -103,7 +104,7 @@ class Promotions(Credits):
                 "credit_type": credit_type,
                 "reference": reference,
                 "closing_balance": left,
-                "done_by": None if self._acting().source == "scheduled_job" else "finance@boreal.example",
+                "done_by": None if self._acting().source == "scheduled_job" else CLERK,
                 "created_at": self._timestamp(),
                 "currency_code": CURRENCY,
             },

@@ -101,7 +101,7 @@ class Refunds(Payments):
                 raise Refused(f"credit note {credit_note_id}: its money came in more than one payment, refund each")
             refund = self._money_back(payment, amount, method, **as_noted(reference, date))
             if comment:
-                self._comment("credit_note", credit_note_id, comment, added_by="finance@boreal.example")
+                self._remark(note, comment)
             self._refund_note(note, refund, invoice)
             return refund
 
@@ -152,7 +152,7 @@ class Refunds(Payments):
         note = self._give_back(invoice, amount, reason)
         if comment:
             note["customer_notes"] = comment
-            self._comment("invoice", invoice["id"], comment, added_by="finance@boreal.example")
+            self._remark(invoice, comment)
         refund = self._money_back(payment, amount, method, **noted)
         self._refund_note(note, refund, invoice)
         return refund
@@ -172,7 +172,7 @@ class Refunds(Payments):
             payment["amount_unused"] -= amount
             refund = self._money_back(payment, amount, method, **noted)
             if comment:
-                self._comment("transaction", transaction_id, comment, added_by="finance@boreal.example")
+                self._remark(payment, comment)
             self._balance(payment["customer_id"])
             self._tell("payment_refunded", refund, *self._around(refund))
             return refund

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from .invoices import Invoices
 from .lines import Line
@@ -28,8 +29,8 @@ class Anchor:
     period: Period
     number: int = 0
 
-    def boundary(self, number: int, site: Running) -> datetime:
-        return later(self.start, self.period.months, self.period.days, number, site.zone)
+    def boundary(self, number: int, zone: ZoneInfo) -> datetime:
+        return later(self.start, self.period.months, self.period.days, number, zone)
 
 
 class Running(Invoices):
@@ -99,7 +100,7 @@ class Running(Invoices):
     def _begin_term(self, subscription: Body) -> list[Line]:
         """Set the term that the anchor says; what it costs. The last of a finite number of them is the end."""
         anchor: Anchor = self._aside["anchor", subscription["id"]]
-        start, end = (seconds(anchor.boundary(number, self)) for number in (anchor.number, anchor.number + 1))
+        start, end = (seconds(anchor.boundary(number, self.zone)) for number in (anchor.number, anchor.number + 1))
         items = subscription["subscription_items"]
         subscription.update(
             current_term_start=start,
