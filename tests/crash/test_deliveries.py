@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 import redis
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from local.children import free_port
 from tests.builders import JANUARY, Body, Quittance, a_customer, a_subscription, an_event, an_invoice, seconds
 from tests.conftest import eventually
 from tests.crash.stack import Stack, kill
@@ -55,6 +60,50 @@ def test_a_worker_killed_before_the_mail_server_answers_leaves_the_mail_to_a_per
         assert not any(b"reader1@" in message for message in relay.messages)
     (reason,) = stack.rows("select reason from outbox where state = 'held'")
     assert "the mail server may have accepted it" in reason
+
+
+class Mailbox:
+    """A real mail server that keeps the Message-ID of what it accepted."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.taken.append(str(message_from_bytes(envelope.content or b"")["Message-ID"]))
+        return "250 kept"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_of_a_thousand_mails_none_is_sent_twice_by_workers_that_die(stack: Stack, door: Quittance) -> None:
+    mails, kills = 1000, 6
+    for number in range(mails):
+        assert door.post(a_paid_invoice(number)).status_code == 200
+    port, box = free_port(), Mailbox()
+    server = Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        for life in range(kills):
+            worker = stack.worker(f"worker {life}", processes=2, MAIL_URL=f"smtp://127.0.0.1:{port}")
+            stack.ring("events")
+            stack.ring("mail")
+            enough = len(box.taken) + mails // (kills + 1)
+            eventually(lambda enough=enough: len(box.taken) >= enough, seconds=90)
+            kill(worker)
+            # The two minutes of its leases go by here: of what was claimed, and of what was being sent.
+            stack.rows("update outbox set due_at = now(), lease_until = now() where lease_until is not null")
+        stack.worker("the last", processes=2, MAIL_URL=f"smtp://127.0.0.1:{port}")
+        stack.beat()
+        ended = "select count(*) from outbox where kind = 'email' and state in ('sent', 'held')"
+        eventually(lambda: stack.rows(ended) == [mails], seconds=120)
+    finally:
+        server.stop()
+    assert [id for id, times in Counter(box.taken).items() if times > 1] == []
+    states = dict(stack.rows("select state, count(*) from outbox group by state"))
+    assert states.get("held", 0) <= kills * 2  # what each process had in hand when it died
+    sent = set(stack.rows("select message_id from outbox where state = 'sent'"))
+    assert sent <= set(box.taken)
+    assert len(set(box.taken) - sent) <= states.get("held", 0)
 
 
 @pytest.mark.long

@@ -17,6 +17,7 @@ from simulator import Body, Site, history
 from tests.builders import Quittance
 
 SEEDS = [*range(1, 5), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(5, 201))]
+BY_HAND = {"cash", "check", "bank_transfer", "other", "custom"}
 LIVE = {"active", "non_renewing", "in_trial"}
 
 
@@ -40,6 +41,11 @@ def test_a_history_ends_in_the_providers_state(db_url: str, tmp_path: Path, seed
         assert followups_of(quittance) == expected_followups(site)
         assert cancellations_of(quittance) == expected_cancellations(site)
         assert invoice_mails_of(quittance) == expected_invoice_mails(site)
+        quittance.hurry()  # receipts that waited for an invoice mail
+        assert payments_told(quittance) == expected_payments_told(site)
+        assert told(quittance, "payment_failed") == expected_failures_told(site)
+        assert told(quittance, "refund_issued") == expected_refunds_told(site)
+        assert told(quittance, "finance_new_case") == Counter(expected_followups(site).keys())
         ids = Counter(mail["Message-ID"] for mail in quittance.mails())
         assert not [id for id, times in ids.items() if times > 1]
     finally:
@@ -134,6 +140,43 @@ def expected_invoice_mails(site: Site) -> Counter[tuple[str, str]]:
     return wanted
 
 
+def has_readers(site: Site, customer_id: str) -> bool:
+    customer = site.current("customer", customer_id)
+    contacts = [each for each in customer.get("contacts", ()) if each["enabled"] and each["send_billing_email"]]
+    return any("email" in each for each in (customer, *contacts))
+
+
+def expected_payments_told(site: Site) -> Counter[tuple[str, str]]:
+    """(payment, invoice) of what came by cheque or wire: each told once, by a receipt or by the invoice's own mail."""
+    by_hand = {each["id"] for each in objects(site, "transaction") if each["payment_method"] in BY_HAND}
+    return Counter(
+        (payment, invoice)
+        for payment, invoice in expected_applications(site)
+        if payment in by_hand and has_readers(site, site.current("invoice", invoice)["customer_id"])
+    )
+
+
+def expected_failures_told(site: Site) -> Counter[str]:
+    """The newest attempt on each invoice that is still owed, if it failed."""
+    found: Counter[str] = Counter()
+    for invoice in objects(site, "invoice"):
+        waits = invoice["status"] in ("posted", "payment_due", "not_paid") and not invoice["deleted"]
+        if not waits or not invoice["amount_due"] or not has_readers(site, invoice["customer_id"]):
+            continue
+        tries = [site.current("transaction", link["txn_id"]) for link in invoice["linked_payments"]]
+        newest = max(tries, key=lambda each: (each["date"], each["id"]), default=None)
+        if newest and newest["status"] == "failure" and newest["payment_method"] not in BY_HAND:
+            found[newest["id"]] += not newest["deleted"]
+    return +found
+
+
+def expected_refunds_told(site: Site) -> Counter[str]:
+    refunds = [each for each in objects(site, "transaction") if each["type"] == "refund" and not each["deleted"]]
+    return Counter(
+        each["id"] for each in refunds if each["status"] == "success" and has_readers(site, each["customer_id"])
+    )
+
+
 # ---- what the worker made of the events ------------------------------------------------------------------------------
 
 
@@ -177,3 +220,26 @@ def invoice_mails_of(quittance: Quittance) -> Counter[tuple[str, str]]:
     accepted = {mail["Message-ID"]: mail["To"] for mail in quittance.mails()}
     rows = quittance.rows("select object_id, message_id from outbox where name = 'invoice' and state = 'sent'")
     return Counter((invoice, str(accepted[message])) for invoice, message in rows)
+
+
+def told(quittance: Quittance, kind: str) -> Counter[str]:
+    """What mails of a kind that were sent are about: each once, however many read it."""
+    rows = quittance.rows(
+        "select distinct object_id, split_part(key, ':', 3) from outbox where name = :kind and state = 'sent'",
+        kind=kind,
+    )
+    return Counter(object_id for object_id, _ in rows)
+
+
+def payments_told(quittance: Quittance) -> Counter[tuple[str, str]]:
+    """(payment, invoice) as receipts and invoice mails told them."""
+    receipts = quittance.rows(
+        "select distinct payload->>'payment', jsonb_array_elements_text(payload->'invoices') from outbox"
+        " where name = 'payment_received' and state = 'sent'"
+    )
+    by_invoices = quittance.rows(
+        "select distinct jsonb_array_elements_text(payload->'payments') as payment, object_id from outbox"
+        " where name = 'invoice' and state = 'sent'"
+    )
+    by_hand = set(quittance.rows("select id from payments where method = any(:methods)", methods=sorted(BY_HAND)))
+    return Counter([*receipts, *(each for each in by_invoices if each[0] in by_hand)])
