@@ -13,7 +13,7 @@ BENCHMARKS = {
     "apply": ("bench.apply", "events applied by two processes, beside bare psycopg that writes the same rows"),
     "webhooks": ("bench.webhooks", "events sent by the make-believe Chargebee to a receiver that does nothing"),
     "simulator": ("bench.simulator", "10,000 customers with a year of life each, made: time and memory"),
-    "mail": ("bench.mail", "mails that one core writes in a second"),
+    "mail": ("bench.mail", "mails that one core writes in a second, and that one process sends"),
     "slow": ("bench.slow_clients", "answers of the receiver while slow clients hold its connections"),
 }
 

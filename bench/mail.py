@@ -1,4 +1,4 @@
-"""How many mails one core writes in a second: `./dev bench mail`.
+"""How many mails one core writes in a second, and one process sends: `./dev bench mail`.
 
 Each mail is a sample, rendered again and again: subject, text part, HTML part with its styles written into the
 elements. What css-inline alone takes for the same HTML and styles stands beside it: the part that no template can save.
@@ -20,7 +20,7 @@ from emails import kinds, samples
 from emails.kinds import AnyKind
 from emails.render import HERE, Rendered, render
 
-from . import machine
+from . import machine, sending
 from .figures import Noise, ratios, spread, told
 
 WANTED_MS = 5.0  # for one mail of an invoice, after warm-up
@@ -108,3 +108,4 @@ def main(options: Sequence[str]) -> None:
     for name, cost in sorted(costs.items(), key=lambda pair: -pair[1]):
         print(f"  {name:26} {cost:5.2f} ms")
     print(told(noises))
+    sending.measure(chosen.repeat, chosen.mails, chosen.patience)

@@ -57,7 +57,7 @@ def deliver_invoice_mail(delivery: Delivery) -> Outcome:
     reader = recipient_of(delivery, customer, kinds.invoice)
     document = invoice_document(live.id, live.snapshot)
     pdf = _pdf(delivery, live.id)
-    delivery.note(payments=payments_shown(live), method=offline_method_of(customer, subscription))
+    delivery.tells = {"payments": payments_shown(live)}
     context = _context(
         delivery.couriers.rules.zone, live, variant, document, customer, reader, subscription, paid_by, bool(pdf)
     )

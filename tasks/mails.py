@@ -56,15 +56,6 @@ def customer_of(delivery: Delivery, customer_id: str | None) -> Customer:
     raise NotYet(f"no e-mail address of customer {customer_id} is known yet")
 
 
-def locale_for(delivery: Delivery, customer: Customer | None) -> Locale:
-    """The language of this mail: the customer's, or the merchant's own for its teams."""
-    default = delivery.couriers.default_locale
-    if customer is None:
-        return default
-    with transaction(delivery.engine) as session:
-        return language_of(session, customer, default)
-
-
 def send(
     delivery: Delivery,
     kind: Kind[Context],
@@ -84,7 +75,10 @@ def send(
         NotYet, NeedsAttention: it was certainly not accepted.
     """
     couriers, row = delivery.couriers, delivery.row
-    locale = locale_for(delivery, customer)
+    with transaction(delivery.engine) as session:
+        now = clock.now(session)
+        locale = language_of(session, customer, couriers.default_locale) if customer else couriers.default_locale
+        answers = _mail_of_invoice(session, about, reader) if about and row.name != "invoice" else None
     said = Said(kind, context, invoice_id=about)
     words = render(
         kind,
@@ -96,9 +90,6 @@ def send(
         template_dir=couriers.template_dir,
     )
     id = message_id(row.key, couriers.mail_domain)
-    with transaction(delivery.engine) as session:
-        now = clock.now(session)
-        answers = _mail_of_invoice(session, about, reader) if about and row.name != "invoice" else None
     support = couriers.merchant.support_email or None
     message = build(
         words,
@@ -173,14 +164,13 @@ def recipient_of(delivery: Delivery, customer: Customer | None, kind: Kind[Any])
     """
     row = delivery.row
     found = recipients_of(customer, kind.audience) if customer else _team_of(delivery, kind)
-    if row.recipient:
-        known = {each.address: each for each in found}
-        reader = known.get(row.recipient, Recipient(row.recipient))
-    elif found:
-        reader = _share_out(delivery, found)
-    else:
+    if not found and not row.recipient:
         raise NotYet(f"no e-mail address of customer {row.customer_id} is known yet")
     with transaction(delivery.engine) as session:
+        if not row.recipient:
+            _share_out(session, row, found)
+        known = {each.address: each for each in found}
+        reader = known.get(row.recipient or "", Recipient(row.recipient or ""))
         reason = objection(session, customer.id if customer else None, reader.address, kind)
     if reason:
         raise Withheld(reason)
@@ -197,33 +187,31 @@ def _team_of(delivery: Delivery, kind: Kind[Any]) -> list[Recipient]:
     return found
 
 
-def _share_out(delivery: Delivery, found: list[Recipient]) -> Recipient:
+def _share_out(session: Session, row: OutboxRow, found: list[Recipient]) -> None:
     """Make this row the first reader's, and write one for each other."""
-    row, (first, *others) = delivery.row, found
-    with transaction(delivery.engine) as session:
-        stored = session.get_one(OutboxRow, row.id, with_for_update=True)
-        if stored.lease_token != row.lease_token:
-            raise NotYet("the lease went to another worker")
-        stored.recipient = row.recipient = first.address
-        for other in others:
-            suffix = hashlib.sha256(other.address.casefold().encode()).hexdigest()[:12]
-            copy = insert(OutboxRow).values(
-                key=f"{row.key}:{suffix}",
-                queue=row.queue,
-                kind=row.kind,
-                name=row.name,
-                object_id=row.object_id,
-                customer_id=row.customer_id,
-                payload=row.payload,
-                event_id=row.event_id,
-                recipient=other.address,
+    first, *others = found
+    stored = session.get_one(OutboxRow, row.id, with_for_update=True)
+    if stored.lease_token != row.lease_token:
+        raise NotYet("the lease went to another worker")
+    stored.recipient = row.recipient = first.address
+    for other in others:
+        suffix = hashlib.sha256(other.address.casefold().encode()).hexdigest()[:12]
+        copy = insert(OutboxRow).values(
+            key=f"{row.key}:{suffix}",
+            queue=row.queue,
+            kind=row.kind,
+            name=row.name,
+            object_id=row.object_id,
+            customer_id=row.customer_id,
+            payload=row.payload,
+            event_id=row.event_id,
+            recipient=other.address,
+        )
+        overtaken_before = (OutboxRow.state == "suppressed") & (OutboxRow.reason == OVERTAKEN)
+        session.execute(
+            copy.on_conflict_do_update(
+                index_elements=["key"],
+                set_=asked_again() | {"recipient": other.address, "payload": copy.excluded.payload},
+                where=overtaken_before,
             )
-            overtaken_before = (OutboxRow.state == "suppressed") & (OutboxRow.reason == OVERTAKEN)
-            session.execute(
-                copy.on_conflict_do_update(
-                    index_elements=["key"],
-                    set_=asked_again() | {"recipient": other.address, "payload": copy.excluded.payload},
-                    where=overtaken_before,
-                )
-            )
-    return first
+        )

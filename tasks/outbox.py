@@ -125,11 +125,12 @@ class Delivery:
     couriers: Couriers
     row: OutboxRow
     began: bool = False
+    tells: dict[str, Any] = field(default_factory=dict)  # what others may ask: kept in the payload as it leaves
 
     def begin(self) -> bool:
         """Say that what follows cannot be taken back; False when the lease went to somebody else meanwhile."""
         with transaction(self.engine) as session:
-            took = session.execute(_BEGIN, self._mine() | {"lease": LEASE})
+            took = session.execute(_BEGIN, self._mine() | {"lease": LEASE, "tells": json.dumps(self.tells)})
             self.began = took.first() is not None
         return self.began
 
@@ -154,7 +155,7 @@ _CLAIM = text("""
     ) returning id
 """)
 _BEGIN = text("""
-    update outbox set state = 'sending', lease_until = now() + :lease
+    update outbox set state = 'sending', lease_until = now() + :lease, payload = payload || cast(:tells as jsonb)
     where id = :id and lease_token = :token and state = 'new' returning id
 """)
 _FINISH = text("""

@@ -125,7 +125,7 @@ def deliver_scheduled_change(delivery: Delivery) -> Outcome:
         news = {"after": after, "on": effective_on.isoformat()}
         if not row.recipient and _last_scheduled(session, row) == news:
             raise Withheld("the same was told before")
-    delivery.note(**news)
+    delivery.tells = news
     customer = customer_of(delivery, subscription.customer_id)
     reader = recipient_of(delivery, customer, kinds.seats_change_scheduled)
     context = SeatsChangeScheduledContext(
