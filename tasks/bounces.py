@@ -32,7 +32,7 @@ def mark_dead(session: Session, address: str, *, customer_id: str | None, reason
     whose = f"customer {customer_id}" if customer_id else "one of the merchant's own"
     detail = (
         f"mail to address {id} of {whose} came back ({reason}); nothing more is sent there: correct it in Chargebee, "
-        f"or clear the mark of address {id} if it works again"
+        f"or, if it takes mail again, run: quittance emails clear-address {id}"
     )
     finding = Finding(kind=DEAD, severity="warning", object_type="address", object_id=str(id), detail=detail)
     findings.note(session, [finding])

@@ -151,6 +151,23 @@ def revoke(mails: tuple[str, ...], customer: str | None, yes: bool) -> None:
     say(f"The links of {counted(closed, 'mail')} are closed.")
 
 
+@command.command("clear-address")
+@click.argument("address_id", type=click.IntRange(min=1), metavar="ADDRESS_ID")
+@unasked
+def clear_address(address_id: int, yes: bool) -> None:
+    """Write again to an address that mail came back from; its number is in the finding (`findings list`)."""
+    from tasks.bounces import clear_dead
+
+    settings = Settings.read()
+    _confirm(f"Does address {address_id} take mail again?", yes)
+    with changing(settings) as session:
+        if not clear_dead(session, address_id, whoever_runs_this()):
+            raise Problem(
+                f"no address has the number {address_id}, or it bears no mark; see: {called('findings list')}"
+            )
+    say(f"Mail goes to address {address_id} again.")
+
+
 def _mail(session: Session, named: str, *, lock: bool = False) -> OutboxRow:
     """A mail by the number of its row or by its key.
 

@@ -129,3 +129,16 @@ def test_own_templates_are_checked(run, read, tmp_path: Path):
     (own / "subject.txt").write_text("\n{{ mail.numbr }}")
     told = run("emails", "lint", EMAIL_TEMPLATE_DIR=str(own.parent), code=1).stdout
     assert "subject.txt:2: mail.numbr is not known" in told and "write mail.number" in told
+
+
+def test_an_address_that_takes_mail_again_is_cleared_by_its_number(mailed, run):
+    from sqlalchemy.orm import Session
+
+    from tasks.bounces import mark_dead
+
+    with Session(mailed.engine) as session, session.begin():
+        mark_dead(session, "marie@test1234.example", customer_id="cust_1", reason="550 gone", reported_by="ses")
+    assert "clear-address 1" in mailed.rows("select detail from findings")[0]
+    run("emails", "clear-address", "1", "--yes")
+    assert mailed.rows("select count(*) from dead_addresses") == [0]
+    assert "findings list" in run("emails", "clear-address", "1", "--yes", code=1).stderr
