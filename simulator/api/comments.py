@@ -6,12 +6,12 @@ from ..comments import ENTITIES
 from ..site import Site
 from ..state import Body
 from .calls import Answer, get, listing, living, post
-from .lists import plain, times
+from .lists import plain, said, times
 from .params import Table, choice, required, text
 
 _FILTERS = {
     "entity_type": plain(choice(*ENTITIES)),
-    "entity_id": plain(text(100)),
+    "entity_id": plain(said(100)),
     "created_at": times(),
 }
 listing("/comments", "comment", _FILTERS, "created_at", sortable=("created_at",), deletable=False)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from ..state import Body
 from ..terms import instant_of, seconds
 from .errors import wrong
-from .params import MOST, Reader, choice, flag, number, text, timestamp
+from .params import MOST, Reader, choice, flag, number, required, text, timestamp
 
 Test = Callable[[Any], bool]  # whether the value of a field, None where it is missing, is wanted
 Row = tuple[Any, int]  # what the list is sorted by, and the row's place among all ever made
@@ -31,23 +31,28 @@ class Filter:
     reader: Reader
 
 
+def said(longest: int) -> Reader:
+    """A text that is there: nobody asks for objects whose name begins with nothing."""
+    return required(text(longest))
+
+
 def plain(reader: Reader) -> Filter:
     """A field that is asked for by its name alone: it must be equal."""
     return Filter(("",), reader)
 
 
 def words(*also: str) -> Filter:
-    return Filter(("is", "is_not", "starts_with", "in", "not_in", *also), text(250))
+    return Filter(("is", "is_not", "starts_with", "in", "not_in", *also), said(250))
 
 
 def names(*also: str) -> Filter:
     """Words of which no lists are asked for."""
-    return Filter(("is", "is_not", "starts_with", *also), text(250))
+    return Filter(("is", "is_not", "starts_with", *also), said(250))
 
 
 def codes() -> Filter:
     """One of so many values that they are not listed here: any is taken."""
-    return Filter(("is", "is_not", "in", "not_in"), text(100))
+    return Filter(("is", "is_not", "in", "not_in"), said(100))
 
 
 def one_of(*values: str, also: Sequence[str] = ()) -> Filter:

@@ -10,7 +10,7 @@ from ..site import Site
 from ..state import Body
 from .calls import Answer, Member, get, listing, living, post
 from .errors import wrong
-from .lists import PRESENT, Filter, flags, numbers, one_of, times, words
+from .lists import PRESENT, Filter, flags, numbers, one_of, said, times, words
 from .params import CUSTOM_FIELDS, Table, choice, flag, instant, json_object, number, required, text
 
 _STATUSES = "future in_trial active non_renewing paused cancelled transferred".split()
@@ -40,7 +40,7 @@ def _with_what_was_made(site: Site, body: Body) -> Answer:
 _FILTERS = {
     "id": words(),
     "customer_id": words(),
-    "item_price_id": Filter(("is", "starts_with", "in"), text(100)),  # true of any of the subscription's items
+    "item_price_id": Filter(("is", "starts_with", "in"), said(100)),  # true of any of the subscription's items
     "status": one_of(*_STATUSES),
     "cancel_reason": one_of(*_REASONS, also=(PRESENT,)),
     "cancel_reason_code": words(),
