@@ -29,11 +29,15 @@ _LINKS = (
 class Bills(Collection):
     """What every invoice is made by. Nothing here is an action by itself."""
 
-    def _charged(self, items: Sequence[Mapping[str, Any]]) -> list[Line]:
-        """Lines for one-time charges of the catalogue, at their price or another one given."""
+    def _charged(self, items: Sequence[Mapping[str, Any]], *, ordered: bool = False) -> list[Line]:
+        """Lines for one-time charges, at their price or another one given.
+
+        They are in the catalogue, unless they were ordered before: then they may have left it since.
+        """
         lines = []
         for item in items:
-            price = self._price(str(item["item_price_id"]), "charge")
+            id = str(item["item_price_id"])
+            price = self._price_sold(id) if ordered else self._price(id, "charge")
             body = item_of(price, item.get("quantity"), item.get("unit_price"))
             lines.append(Line.of_item(price, body, self._timestamp(), self._timestamp()))
         return lines

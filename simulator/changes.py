@@ -70,7 +70,9 @@ class Changes(Running):
             change = Change(
                 tuple(wanted), charges, settings, prorate, invoice_immediately, force_term_reset, billing_cycles
             )
-            self._charged(charges)  # refused now rather than on the day
+            self._charged(charges)  # refused now rather than on the day, when nobody is there to hear of it
+            if when != "immediately" and billing_cycles == 0:
+                raise WrongValue("billing_cycles must be at least 1 for a change that comes later", "billing_cycles")
             self._drop_scheduled_change(subscription)
             if when == "immediately":
                 self._tell_of(subscription, "subscription_changed", *self._carry_out(subscription, change))
@@ -175,12 +177,12 @@ class Changes(Running):
         old = subscription["subscription_items"]
         before = self._plan_price(subscription).term
         resets = change.force_term_reset or self._price_sold(change.items[0]["item_price_id"]).term != before
-        lines = self._charged(change.charges)
+        lines = self._charged(change.charges, ordered=True)
         notes: list[Body] = []
         subscription.update(change.settings)
-        if change.billing_cycles is not None:
-            self._limit_cycles(subscription, change.billing_cycles, now=not resets and not at_term_end)
         runs = subscription["status"] in ("active", "non_renewing") and not at_term_end
+        if change.billing_cycles is not None:
+            self._limit_cycles(subscription, change.billing_cycles, now=runs and not resets)
         if runs and change.prorate:
             if resets:
                 notes = self._credit_term(subscription, "subscription_change")
@@ -206,8 +208,9 @@ class Changes(Running):
 
     def _limit_cycles(self, subscription: Body, cycles: int, *, now: bool = False) -> None:
         """Let so many more terms begin. None more from now on: the running one is the last."""
-        if cycles < (0 if now else 1):
-            raise WrongValue("billing_cycles must not be negative", "billing_cycles")
+        least = 0 if now else 1
+        if cycles < least:
+            raise WrongValue(f"billing_cycles must be at least {least}", "billing_cycles")
         subscription["remaining_billing_cycles"] = cycles
         if cycles == 0 and subscription["status"] == "active":
             subscription.update(status="non_renewing", cancelled_at=subscription["current_term_end"])

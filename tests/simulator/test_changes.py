@@ -36,6 +36,26 @@ def half_a_term_later(site: Site) -> None:
     site.advance_to(datetime.fromtimestamp((body["current_term_start"] + body["current_term_end"]) // 2, UTC))
 
 
+def test_what_was_scheduled_is_carried_out_though_it_is_not_sold_any_more(boreal: Site) -> None:
+    boreal.update_items("boreal", [{"item_price_id": SETUP.id}], when="end_of_term")
+    boreal.update_item_price(SETUP.id, status="archived")
+    boreal.advance(days=31)
+    assert [invoice["sub_total"] for invoice in boreal.find("invoice")] == [17700, 25000, 17700]
+
+
+@pytest.mark.parametrize("change", [{"when": "end_of_term"}, {"force_term_reset": True}])
+def test_no_terms_more_is_for_now_only_and_for_the_running_term(boreal: Site, change: dict[str, Any]) -> None:
+    with pytest.raises(WrongValue, match="at least 1"):
+        boreal.update_items("boreal", billing_cycles=0, **change)
+
+
+@pytest.mark.parametrize("begun", [{"trial_days": 10}, {"starts_at": datetime(2022, 1, 1, tzinfo=UTC)}])
+def test_what_has_no_term_yet_cannot_end_with_it(site: Site, begun: dict[str, Any]) -> None:
+    site.subscribe("marie", MONTHLY.id, id="boreal", **begun)
+    with pytest.raises(WrongValue, match="at least 1"):
+        site.update_items("boreal", billing_cycles=0)
+
+
 def test_an_order_of_several_items_bills_the_one_time_charges_once(site: Site) -> None:
     items = [{"item_price_id": MONTHLY.id, "quantity": 2}, {"item_price_id": STORAGE.id, "quantity": 4}]
     body = site.subscribe("marie", items=[*items, {"item_price_id": SETUP.id, "unit_price": 20000}], id="boreal")
