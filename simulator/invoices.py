@@ -60,7 +60,10 @@ class Invoices(Bills):
             return invoice
 
     def void_invoice(self, invoice_id: str, *, reason: str = "Order cancelled", comment: str | None = None) -> Body:
-        """Declare an invoice void. Payments must be removed first, and credits spent on it keep it alive."""
+        """Declare an invoice void.
+
+        Payments must be removed first; credits spent on it, or given for it and not void, keep it alive.
+        """
         with self._action("admin_console"):
             invoice = self._edit("invoice", invoice_id)
             if invoice["status"] not in (*OPEN, "paid"):
@@ -68,6 +71,8 @@ class Invoices(Bills):
             spent = invoice["amount_paid"] or invoice["credits_applied"] or invoice["write_off_amount"]
             if spent or is_being_paid(invoice):
                 raise Refused(f"invoice {invoice_id} has payments or credits: remove them first")
+            if any(note["cn_status"] != "voided" for note in invoice["issued_credit_notes"]):
+                raise Refused(f"invoice {invoice_id} has credit notes: void them first")
             if invoice["amount_due"]:
                 self._adjust(invoice, invoice["amount_due"], "other")
             self._return_promotions(invoice)

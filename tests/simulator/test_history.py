@@ -75,6 +75,9 @@ def test_no_money_appears_or_vanishes(seed: int) -> None:
     assert total(adjusted, "total") == total(invoices, "amount_adjusted") + total(invoices, "write_off_amount")
     for note in notes:
         assert note["total"] == note["sub_total"] + total(note["taxes"], "amount")
+    # Nobody has credit for an invoice that was declared void.
+    void = {body["id"] for body in invoices if body["status"] == "voided"}
+    assert [note["id"] for note in refundable if note["reference_invoice_id"] in void] == []
 
 
 @given(SEEDS)

@@ -85,6 +85,16 @@ def test_an_invoice_with_a_payment_is_not_voided(cheque: Site) -> None:
         cheque.void_invoice("F-10391")
 
 
+def test_an_invoice_that_credit_was_given_for_is_not_voided_while_the_credit_is_there(cheque: Site) -> None:
+    payment = cheque.record_payment("F-10391")
+    note = cheque.create_credit_note("F-10391", amount=1000)
+    cheque.bounce(payment["id"])
+    with pytest.raises(Refused, match="credit notes: void them first"):
+        cheque.void_invoice("F-10391")
+    cheque.void_credit_note(note["id"])
+    assert cheque.void_invoice("F-10391")["status"] == "voided"
+
+
 def test_a_written_off_invoice_is_paid_by_a_credit_note_and_not_by_money(cheque: Site) -> None:
     cheque.record_payment("F-10391", amount=10000)
     cheque.write_off("F-10391")
