@@ -191,7 +191,10 @@ class Bills(Collection):
 
 
 def _taxes(lines: Sequence[Line], taxes: Sequence[Tax]) -> list[Body]:
+    """What each tax comes to; a tax on nothing at all is none."""
     taxable = sum(line.amount for line in lines if line.taxable)
+    if not taxable:
+        return []
     return [{"name": tax.name, "amount": tax_on(taxable, tax), "description": tax.description} for tax in taxes]
 
 

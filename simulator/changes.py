@@ -12,7 +12,7 @@ from .lines import Line
 from .pricing import ItemPrice
 from .running import Running
 from .state import Body, Refused, WrongValue
-from .subscribed import differences, item_of, one_plan
+from .subscribed import differences, item_of, must_be_there_once, one_plan
 from .terms import seconds
 
 Items = Sequence[Mapping[str, Any]]
@@ -65,6 +65,7 @@ class Changes(Running):
         must_be_settings(settings)
         with self._action():
             subscription = self._editable(subscription_id)
+            must_be_there_once(items)
             charges = self._one_time(items, subscription["subscription_items"])
             wanted = self._wanted(subscription, [item for item in items if item not in charges], replace, remove)
             change = Change(
@@ -202,8 +203,8 @@ class Changes(Running):
             for id, more in differences.items()
             if more > 0
         ]
-        less = sum(-more for more in differences.values() if more < 0)
-        notes = self._credit(subscription, self._prorated(subscription, less), "subscription_change") if less else []
+        less = {id: -more for id, more in differences.items() if more < 0}
+        notes = self._credit(subscription, less, "subscription_change")
         return [line for line in lines if line.amount], notes
 
     def _limit_cycles(self, subscription: Body, cycles: int, *, now: bool = False) -> None:

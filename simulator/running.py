@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,8 +11,8 @@ from .invoices import Invoices
 from .lines import Line
 from .pricing import ItemPrice, Period, share
 from .state import Body, Refused
-from .subscribed import monthly, plan_of, whole
-from .taxes import taxes_of, with_taxes
+from .subscribed import monthly, plan_of
+from .taxes import taxes_of, taxes_on
 from .terms import instant_of, later, milliseconds, seconds
 
 LIVE = ("in_trial", "active", "non_renewing")
@@ -123,15 +123,24 @@ class Running(Invoices):
 
     def _credit_term(self, subscription: Body, reason: str, *, all_of_it: bool = False) -> list[Body]:
         """Credit what is left of the running term, or the whole of it."""
-        amount = whole(subscription["subscription_items"])
-        return self._credit(subscription, amount if all_of_it else self._prorated(subscription, amount), reason)
+        costs = {item["item_price_id"]: item["amount"] for item in subscription["subscription_items"]}
+        return self._credit(subscription, costs, reason, all_of_it=all_of_it)
 
-    def _credit(self, subscription: Body, amount: int, reason: str) -> list[Body]:
-        """Credit a pre-tax amount on the invoices of the running term, newest first, with the taxes they had."""
-        invoices = self._invoices_of_term(subscription)
+    def _credit(
+        self, subscription: Body, costs: Mapping[str, int], reason: str, *, all_of_it: bool = False
+    ) -> list[Body]:
+        """Credit the rest (or all) of what item prices cost a term.
+
+        It goes on the invoices of the running term, newest first, with the taxes they had on what is taxed.
+        """
+        cost = sum(costs.values())
+        taxed = sum(amount for id, amount in costs.items() if self._price_sold(id).taxable)
+        if not all_of_it:
+            cost, taxed = self._prorated(subscription, cost), self._prorated(subscription, taxed)
+        invoices = self._invoices_of_term(subscription) if cost else []
         if not invoices:
             return []
-        return self._credit_back(invoices, with_taxes(amount, taxes_of(invoices[0])), reason)
+        return self._credit_back(invoices, cost + taxes_on(taxed, taxes_of(invoices[0])), reason)
 
     def _invoices_of_term(self, subscription: Body) -> list[Body]:
         """The invoices of the running term, newest first, of whoever owns the subscription now."""

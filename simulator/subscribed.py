@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .pricing import ItemPrice, share
@@ -62,6 +62,14 @@ def differences(old: Sequence[Body], new: Sequence[Body]) -> dict[str, int]:
     after = {item["item_price_id"]: item["amount"] for item in new}
     prices = dict.fromkeys([*after, *before])
     return {id: after.get(id, 0) - before.get(id, 0) for id in prices}
+
+
+def must_be_there_once(items: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse an order that names a price twice: nobody could say which of the two is meant later."""
+    ids = [item["item_price_id"] for item in items]
+    for id in ids:
+        if ids.count(id) > 1:
+            raise WrongValue(f"{id} is named twice", "subscription_items[item_price_id]")
 
 
 def one_plan(items: Sequence[Body], prices: Sequence[ItemPrice]) -> list[Body]:

@@ -10,7 +10,7 @@ from .pauses import Pauses
 from .pricing import CURRENCY
 from .running import LIVE
 from .state import Body, Refused, WrongValue
-from .subscribed import item_of, one_plan
+from .subscribed import item_of, must_be_there_once, one_plan
 from .terms import seconds
 
 __all__ = ["LIVE", "Subscriptions"]
@@ -91,6 +91,7 @@ class Subscriptions(Pauses):
         settings: Mapping[str, object],
     ) -> Body:
         """The draft of a subscription that has not begun."""
+        must_be_there_once(sold)
         items = []
         for item in sold:
             price = self._price(str(item["item_price_id"]))

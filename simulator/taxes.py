@@ -59,9 +59,9 @@ def tax_on(amount: int, tax: Tax) -> int:
     return share(amount, tax.rate.numerator, 100 * tax.rate.denominator)
 
 
-def with_taxes(amount: int, taxes: Sequence[Tax]) -> int:
-    """A pre-tax amount and its taxes."""
-    return amount + sum(tax_on(amount, tax) for tax in taxes)
+def taxes_on(amount: int, taxes: Sequence[Tax]) -> int:
+    """All taxes on a pre-tax amount, each rounded by itself."""
+    return sum(tax_on(amount, tax) for tax in taxes)
 
 
 def tax_by_line(amounts: Sequence[int], tax: Tax) -> list[int]:

@@ -76,6 +76,14 @@ def test_an_order_has_one_plan_and_add_ons_of_its_period(items: list[str], site:
         site.subscribe("marie", items=[{"item_price_id": id} for id in items])
 
 
+def test_an_item_is_on_a_subscription_once(boreal: Site) -> None:
+    twice = [{"item_price_id": STORAGE.id, "quantity": 1}, {"item_price_id": STORAGE.id, "quantity": 2}]
+    with pytest.raises(WrongValue, match="twice"):
+        boreal.update_items("boreal", twice)
+    with pytest.raises(WrongValue, match="twice"):
+        boreal.subscribe("marie", MONTHLY.id, items=twice)
+
+
 def test_what_is_not_in_the_catalogue_is_not_found(boreal: Site) -> None:
     with pytest.raises(Refused, match="no price of the catalogue") as refused:
         boreal.update_items("boreal", [{"item_price_id": "gold"}])

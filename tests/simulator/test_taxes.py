@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import Site
-from simulator.pricing import MONTHLY
+from simulator.pricing import MONTHLY, STORAGE
 from simulator.taxes import TAXES, TPS, TVQ, tax_by_line, tax_on
 
 ONTARIO = {"city": "Ottawa", "state_code": "ON", "country": "CA"}
@@ -77,6 +77,20 @@ def test_a_price_that_is_not_taxable_is_left_out_of_the_taxes(site: Site) -> Non
     assert (invoice["sub_total"], invoice["tax"]) == (8900, 884)
     assert [line["tax_amount"] for line in invoice["line_items"]] == [884, 0]
     assert {tax["line_item_id"] for tax in invoice["line_item_taxes"]} == {invoice["line_items"][0]["id"]}
+
+
+def test_what_was_not_taxed_is_credited_without_taxes(site: Site) -> None:
+    site.create_item("livre", name="Livre")
+    site.create_item_price("livre-CAD", item_id="livre", price=3000, period=1, period_unit="month", is_taxable=False)
+    site.add_card("marie")
+    site.subscribe("marie", "livre-CAD", 2, addons={STORAGE.id: 2}, id="livre")
+    site.update_items("livre", [{"item_price_id": "livre-CAD", "quantity": 1}, {"item_price_id": STORAGE.id}])
+    assert [note["total"] for note in site.find("credit_note")] == [3000]
+    site.subscribe("marie", "livre-CAD", 2, id="seul")
+    assert site.find("invoice")[-1]["taxes"] == []
+    site.change_seats("seul", 1)
+    note = site.find("credit_note")[-1]
+    assert (note["total"], note["sub_total"], note["taxes"]) == (3000, 3000, [])
 
 
 def test_a_customer_who_moves_pays_the_taxes_of_the_new_place_and_is_credited_those_of_the_old(site: Site) -> None:
