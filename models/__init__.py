@@ -10,6 +10,7 @@ from .inbox import InboxEvent
 from .invoice import CreditNote, Invoice
 from .outbox import OutboxRow
 from .payment import Payment, PaymentApplication, Transaction
+from .reading import FoundEvent, JobSlot, Reading
 from .recipient import DeadAddress, LanguageChoice, MailPace, MailReport, OptOut
 from .subscription import SeatEntry, Subscription, SubscriptionItem
 
@@ -24,8 +25,10 @@ __all__ = [
     "Finding",
     "Followup",
     "FollowupEntry",
+    "FoundEvent",
     "InboxEvent",
     "Invoice",
+    "JobSlot",
     "LanguageChoice",
     "MailPace",
     "MailReport",
@@ -34,6 +37,7 @@ __all__ = [
     "Payment",
     "PaymentApplication",
     "PaymentSource",
+    "Reading",
     "SeatEntry",
     "Subscription",
     "SubscriptionItem",

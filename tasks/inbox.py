@@ -11,8 +11,8 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 import structlog
@@ -23,10 +23,12 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.orm import Session
 
 from billing.errors import NeedsAttention
+from billing.events import CLASH, Head, clash_told, head_of
 from gateway.events import OBJECT_READ, Event
-from models import Base, InboxEvent, clock
+from models import Base, Finding, InboxEvent, clock
 from models.session import transaction
 
+from .findings import note
 from .merge import merge, subjects
 from .registry import Change, derivations, handler_of
 from .world import Busy, Cause, Raced, Rules, Wanted, World, lock_customers
@@ -86,6 +88,43 @@ def take_in(session: Session, content: dict[str, Any], *, origin: str = "reconci
         customer_ids=sorted(customers),
     )
     return session.execute(row.on_conflict_do_nothing().returning(InboxEvent.id)).first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a page of the provider's list of events brought."""
+
+    new: list[Head]
+    last_occurred_at: datetime | None
+
+
+def take_events(session: Session, bodies: Sequence[dict[str, Any]], *, origin: str) -> Taken:
+    """Put events from the provider's list into the inbox, as the receiver does with the bodies of webhooks.
+
+    One that is known already stays as it is; known with another body, it is a finding.
+    """
+    heads: dict[str, Head] = {}
+    rows: dict[str, dict[str, Any]] = {}
+    for body in bodies:
+        head = head_of(body)
+        heads[head.id] = head
+        columns = {field.name: getattr(head, field.name) for field in fields(head)}
+        rows[head.id] = columns | {"raw": json.dumps(body).encode(), "origin": origin}
+    if not rows:
+        return Taken([], None)
+    made = insert(InboxEvent).values(list(rows.values())).on_conflict_do_nothing().returning(InboxEvent.id)
+    new = set(session.scalars(made))
+    known = select(InboxEvent.id, InboxEvent.digest).where(InboxEvent.id.in_(rows.keys() - new))
+    clashes = [row.id for row in session.execute(known) if row.digest != rows[row.id]["digest"]]
+    if clashes:
+        log.warning("events are listed with another body than they came with", event_ids=clashes[:10])
+        note(session, (_clash(id) for id in clashes))
+    happened = [head.occurred_at for head in heads.values() if head.occurred_at]
+    return Taken([heads[id] for id in heads if id in new], max(happened, default=None))
+
+
+def _clash(id: str) -> Finding:
+    return Finding(kind=CLASH, severity="warning", object_type="event", object_id=id, detail=clash_told(id))
 
 
 # ---- claiming --------------------------------------------------------------------------------------------------------

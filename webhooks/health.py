@@ -19,13 +19,17 @@ log = structlog.get_logger(__name__)
 _VERSIONS = Path(__file__).resolve().parent.parent / "migrations" / "versions"
 _REVISION = re.compile(r"^(down_)?revision\b[^=\n]*=(.*)$", re.MULTILINE)
 
-# The oldest of those never started and of those that a process died with: the first entry of two partial indexes.
+# The oldest of those never started and of those that a process died with: the first entry of two partial indexes. What
+# webhooks did not bring in a week is counted to a limit, so that a site without webhooks is told of as fast.
 STATE = """
 select array(select version_num::text from alembic_version),
        extract(epoch from business_now() - least(
          (select received_at from inbox_events where status = 'pending' and starts = 0 order by due_at, seq limit 1),
          (select received_at from inbox_events where status = 'pending' and starts > 0 order by due_at, seq limit 1)
-       ))::float8
+       ))::float8,
+       (select count(*) from (
+          select from missed_webhooks where found_at > business_now() - interval '7 days' limit 10000
+       ) as missed)
 """
 
 
@@ -68,7 +72,7 @@ def readiness(store: Store, doorbell: Doorbell, schema: Schema) -> tuple[Mapping
             return _without(schema.words_for(())[0]), False
         log.warning("not ready: the database cannot be asked", reason=str(reason))
         return {"status": "unavailable", "database": "cannot be asked"}, False
-    versions, oldest = row or ((), None)
+    versions, oldest, missed = row or ((), None, 0)
     migrations, fit = schema.words_for(versions)
     if not fit:
         return _without(migrations), False
@@ -79,6 +83,7 @@ def readiness(store: Store, doorbell: Doorbell, schema: Schema) -> tuple[Mapping
         "migrations": migrations,
         "broker": "ok" if ringing else "away: events are stored, and worked off by the sweeper's pace",
         "oldest_pending_seconds": round(max(0.0, oldest), 1) if oldest is not None else None,
+        "missed_webhooks_in_7_days": missed,
     }, True
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection
 import structlog
 from flask import Request
 
+from billing.events import CLASH, Head, clash_told
 from webhooks import body, verify
 from webhooks.problems import Problem
 from webhooks.store import Store
@@ -26,11 +27,14 @@ on conflict (id) do nothing
 returning seq
 """
 
-# The first body stays. A clash seen before is not another one: it happened once more.
-NOTE_CLASH = """
+# The first body stays. A clash seen before is not another one: it happened once more. An event that reconciliation
+# had found was not missed, if this is its webhook and it is not late.
+NOTE_DUPLICATE = """
+with came as (
+  update found_events set webhook_at = business_now() where event_id = %(id)b and webhook_at is null
+)
 insert into findings (kind, severity, object_type, object_id, detail)
-select 'same_id_other_body', 'warning', 'event', id,
-       'event ' || id || ' came again with another body; the first was kept: compare it with the event in Chargebee'
+select %(kind)b, 'warning', 'event', id, %(detail)b
 from inbox_events where id = %(id)b and digest <> %(digest)b
 on conflict (kind, object_type, object_id)
 do update set times = findings.times + 1, last_seen_at = business_now()
@@ -72,7 +76,7 @@ class Receiver:
                 "customer_ids": head.customer_ids,
             },
         )
-        clash = None if stored else self._store.ask(NOTE_CLASH, {"id": head.id, "digest": head.digest})
+        clash = None if stored else self._store.ask(NOTE_DUPLICATE, _again(head))
         # A duplicate rings too: it comes mostly because the first answer, and then perhaps the ring, was lost.
         self._doorbell.ring("events")
         if clash:
@@ -102,6 +106,10 @@ def require(request: Request, credentials: Collection[tuple[str, str]], otherwis
     """Make sure that the caller shows one of these pairs, or say what to do `otherwise`."""
     if not verify.is_authentic(request.environ.get("HTTP_AUTHORIZATION"), credentials):
         raise Problem(401, otherwise)
+
+
+def _again(head: Head) -> dict[str, str]:
+    return {"id": head.id, "digest": head.digest, "kind": CLASH, "detail": clash_told(head.id)}
 
 
 def _check_headers(request: Request) -> None:

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from models.session import engine_for
-from tasks import alerts, bounces, clock, inbox, outbox, registry
+from tasks import alerts, bounces, clock, inbox, outbox, reconcile, registry
 from tasks.couriers import Couriers, couriers_of, rules_of
 
 from . import doorbell, log
@@ -179,3 +179,10 @@ def raise_alerts() -> None:
     """Tell operators of what needs a person; what was queued is rung for."""
     if settings.ops_emails and alerts.raise_alerts(_engine(), rules_of(settings), settings.webhook_silence):
         doorbell.ring("mail")
+
+
+@app.task(name="tasks.reconcile_events", soft_time_limit=45, time_limit=60)
+def reconcile_events() -> None:
+    """Read Chargebee's list of events, when its turn has come, for what no webhook brought."""
+    if gateway := _couriers().gateway:
+        reconcile.reconcile_when_due(_engine(), gateway, seconds=15, ring=lambda: doorbell.ring("events"))

@@ -16,4 +16,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"queue": "events", "expires": 60.0},
     },
+    # Its turn comes every ten minutes; in between, what could not be read then is gone on with.
+    "look for events that no webhook brought": {
+        "task": "tasks.reconcile_events",
+        "schedule": 60.0,
+        "options": {"queue": "provider", "expires": 60.0},
+    },
 }

@@ -34,6 +34,7 @@ class Nouns(click.Group):
         "findings": "What does not add up.",
         "followups": "Cheques and wires to chase.",
         "outbox": "What could not be delivered yet; release it.",
+        "reconcile": "What webhooks did not bring: look for it, count it.",
         "show": "The whole local truth about one object.",
         "simulate": "A make-believe Chargebee: serve it, tell a story, send a load.",
     }

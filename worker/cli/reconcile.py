@@ -1,0 +1,88 @@
+"""`quittance reconcile`: what webhooks did not bring."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+
+import click
+
+from billing.errors import NeedsAttention, NotYet
+from gateway.client import Gateway, gateway_of
+from tasks import reconcile
+from worker import log
+from worker.settings import Settings
+
+from .database import connected, looking, ring
+from .failures import Problem
+from .output import Column, as_json, called, cell, counted, heading, note, say, say_facts, say_json, say_table
+
+
+@click.group()
+def command() -> None:
+    """What webhooks did not bring: look for it, count it."""
+
+
+@command.command()
+@as_json
+def events(as_json: bool) -> None:
+    """Read Chargebee's list of events now, from where it was last read.
+
+    The workers do the same every ten minutes. What no webhook had brought is taken in as if it had; safe to repeat.
+    """
+    settings = Settings.read()
+    log.configure(settings, level=logging.ERROR)
+    gateway = gateway_for(settings)
+    with connected(settings.database_url) as engine:
+        try:
+            listed = reconcile.reconcile_now(engine, gateway, ring=lambda: None)
+        except NotYet as reason:
+            raise Problem(f"{reason}. What was read before is kept.") from None
+        except NeedsAttention as reason:
+            raise Problem(str(reason)) from None
+    if listed.new:
+        ring(settings, "events")
+    if as_json:
+        say_json({"events": listed.events, "new": listed.new})
+    else:
+        say(f"{counted(listed.events, 'event')} looked at, {listed.new} of them new.")
+
+
+def gateway_for(settings: Settings) -> Gateway:
+    """Chargebee's API, which this cannot be done without."""
+    gateway = gateway_of(settings)
+    if gateway is None:
+        raise Problem("no Chargebee API is configured; set CHARGEBEE_SITE and CHARGEBEE_API_KEY")
+    return gateway
+
+
+@command.command()
+@click.option("--days", type=click.IntRange(1, 366), default=7, show_default=True, metavar="N", help="So many days.")
+@as_json
+def report(days: int, as_json: bool) -> None:
+    """How many webhooks were missed this week, by day and type.
+
+    An event counts that was found on Chargebee's list and whose webhook did not come within ten minutes after.
+    """
+    with looking(Settings.read()) as session:
+        found = reconcile.report(session, days=days)
+    if as_json:
+        say_json({"days": days} | asdict(found))
+        return
+    say_facts(
+        {
+            f"missed in {counted(days, 'day')}": found.missed,
+            "of these came late": found.late,
+            "may still come": found.waiting,
+            "list read up to (UTC)": found.watermark,
+            "last read to its end (UTC)": found.read_at,
+        }
+    )
+    if found.problem:
+        note(f"The last page could not be read: {cell(found.problem)}")
+    if found.watermark is None:
+        note(f"The list of events was never read: a worker does it where an API is configured ({called('doctor')}).")
+    for title, counts in (("day", found.by_day), ("type", found.by_type)):
+        if counts:
+            heading(f"By {title}")
+            say_table([Column(title, whole=True), Column("missed", right=True)], list(counts.items()))
