@@ -386,7 +386,7 @@ class State:
         self._last_version = version + (version % 1000 == 0)
         draft["resource_version"] = self._last_version
         draft["updated_at"] = self._last_version // 1000
-        return self.versions.pack(key[0], draft)
+        return self.versions.pack(draft)
 
     def _plan(self, body: Body) -> None:
         """Take note of what the clock will do to an object by itself: the site's to say."""

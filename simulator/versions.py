@@ -1,4 +1,4 @@
-"""Every version of every object of the site, packed small: a year of ten thousand customers fits in memory.
+"""Every version of every object of the site, packed: a year of ten thousand customers fits in memory.
 
 A version is unpacked anew each time it is asked for, so nobody who edits what they were given edits the past.
 """
@@ -13,14 +13,12 @@ from typing import Any
 Body = dict[str, Any]
 Key = tuple[str, str]
 
-# Large objects, above all invoices, are deflated against the first of their kind. Small ones are kept as they are: to
-# deflate them would save little memory and cost a tenth of the time (docs/simulator.md).
-_WORTH = 1200
-_EXAMPLES = 8
-# A small window packs as well, for objects are small, and costs half the time.
-_WINDOW, _MEMORY, _LEVEL = 13, 6, 1
+# A version that is not the newest any more is deflated if it is large, as invoices are. What is small, or still asked
+# for, is kept as it is: to deflate it too would save half the memory and cost a fifth more time (docs/simulator.md).
+_LARGE = 1200
+_EXAMPLES = 8  # objects of a kind against which later ones are deflated: they share most words
+_WINDOW, _MEMORY, _LEVEL = 13, 6, 1  # a small window does as well, for objects are small, and costs half the time
 _DICT = ord("{")  # how marshal begins a dict; zlib begins otherwise
-_RECENT = 256  # versions that are kept inflated: an action reads the same ones again and again
 
 
 class Versions(Mapping[Key, list[Body]]):
@@ -32,42 +30,36 @@ class Versions(Mapping[Key, list[Body]]):
     def __init__(self) -> None:
         self._packed: list[bytes] = []
         self._numbers: dict[str, dict[str, list[int]]] = {}
-        self._packings: dict[str, _Packing] = {}
-        self._examples: dict[bytes, bytes] = {}  # by the checksum that zlib writes into what was packed with them
-        self._recent: dict[int, bytes] = {}
+        self._deflaters: dict[str, _Deflater] = {}
+        self._examples: dict[bytes, bytes] = {}  # by the checksum that zlib writes into what was deflated with them
 
-    def pack(self, kind: str, body: Body) -> bytes:
+    def pack(self, body: Body) -> bytes:
         """A body as it will be kept.
 
         Raises:
             ValueError: it holds something other than what JSON knows.
         """
-        if kind not in self._packings:
-            self._packings[kind] = _Packing(self._examples)
-        return self._packings[kind].pack(marshal.dumps(body))
+        return marshal.dumps(body)
 
     def add(self, key: Key, packed: bytes) -> int:
         """Keep the newest version of an object, made or not made before; its number."""
         kind, id = key
-        number = len(self._packed)
+        numbers = self._numbers.setdefault(kind, {}).setdefault(id, [])
+        if numbers and len(old := self._packed[numbers[-1]]) > _LARGE:
+            if kind not in self._deflaters:
+                self._deflaters[kind] = _Deflater(self._examples)
+            self._packed[numbers[-1]] = self._deflaters[kind].deflated(old)
+        numbers.append(len(self._packed))
         self._packed.append(packed)
-        self._numbers.setdefault(kind, {}).setdefault(id, []).append(number)
-        return number
+        return numbers[-1]
 
     def read(self, number: int) -> Body:
         """The version with this number."""
-        plain = self._packed[number]
-        if plain[0] & 0x7F != _DICT:
-            plain = self._recent.get(number) or self._inflated(number, plain)
-        body: Body = marshal.loads(plain)  # noqa: S302 (nobody but pack wrote it)
+        packed = self._packed[number]
+        if packed[0] & 0x7F != _DICT:
+            packed = zlib.decompressobj(_WINDOW, self._examples[packed[2:6]]).decompress(packed)
+        body: Body = marshal.loads(packed)  # noqa: S302 (nobody but pack wrote it)
         return body
-
-    def _inflated(self, number: int, packed: bytes) -> bytes:
-        if len(self._recent) >= _RECENT:
-            self._recent = {}
-        plain = zlib.decompressobj(_WINDOW, self._examples[packed[2:6]]).decompress(packed)
-        self._recent[number] = plain
-        return plain
 
     def newest(self, key: Key) -> Body:
         return self.read(self.numbers(key)[-1])
@@ -96,24 +88,22 @@ class Versions(Mapping[Key, list[Body]]):
         return sum(map(len, self._numbers.values()))
 
 
-class _Packing:
-    """How the objects of one kind are packed, once there are examples of it."""
+class _Deflater:
+    """How old versions of one kind are deflated, once there are examples of it."""
 
     def __init__(self, examples: dict[bytes, bytes]) -> None:
         self._all = examples
         self._first: list[bytes] = []
         self._compressor = zlib.compressobj()  # until there are examples
 
-    def pack(self, plain: bytes) -> bytes:
-        if len(plain) < _WORTH:
-            return plain
+    def deflated(self, packed: bytes) -> bytes:
         if len(self._first) < _EXAMPLES:
-            self._first.append(plain)
+            self._first.append(packed)
             if len(self._first) == _EXAMPLES:
                 self._learn(b"".join(self._first)[-(1 << _WINDOW) :])
-            return plain
+            return packed
         compressor = self._compressor.copy()
-        return compressor.compress(plain) + compressor.flush()
+        return compressor.compress(packed) + compressor.flush()
 
     def _learn(self, examples: bytes) -> None:
         self._all[zlib.adler32(examples).to_bytes(4, "big")] = examples
