@@ -36,7 +36,7 @@ _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 _ABOUT_SIGNING_IN = {530, 534, 535, 538}
 _RECIPIENT = "the recipient"
 _ENHANCED = re.compile(r"\b5\.([0-9]{1,3})\.([0-9]{1,3})\b")
-_ABOUT_US = re.compile(r"relay|blacklist|blocklist|blocked|spam|reputation|polic|rate|authenticat|spf|dkim|dmarc", re.I)
+_ABOUT_US = re.compile(r"relay|black ?list|block|spam|reputation|polic|\brate\b|authenticat|\b(spf|dkim|dmarc)\b", re.I)
 _ADDRESS = re.compile(r"[^\s<>\"',;:]+@[^\s<>\"',;]+")
 
 

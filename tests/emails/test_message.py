@@ -228,3 +228,25 @@ def test_a_message_id_of_another_form_is_refused(evil: str) -> None:
 def test_the_same_key_has_the_same_message_id_and_another_has_another() -> None:
     assert message_id(KEY, "boreal.example") == message_id(KEY, "boreal.example")
     assert message_id(KEY, "boreal.example") != message_id("invoice/F-10428/1", "boreal.example")
+
+
+@pytest.mark.parametrize("answers", ["<a@b>\r\nBcc: evil@x.example", "<=?utf-8?q?a?=@b>", "no id", "<a@b> <c@d>", ""])
+def test_a_mail_is_shown_under_one_well_formed_message_id_or_under_none(answers: str) -> None:
+    def built() -> EmailMessage:
+        words = Rendered(subject="Paiement reçu", text="Bonjour", html="<p>Bonjour</p>")
+        return build(
+            words,
+            sender="facturation@boreal.example",
+            recipient="marie@test1234.example",
+            reply_to=None,
+            message_id=message_id("k", "boreal.example"),
+            locale="fr_CA",
+            key="k",
+            answers=answers,
+        )
+
+    if answers:
+        with pytest.raises(NeedsAttention):
+            built()
+    else:
+        assert "In-Reply-To" not in built() and "References" not in built()

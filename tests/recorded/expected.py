@@ -41,6 +41,8 @@ class Expected:
     """Invoices whose one invoice mail is called for."""
     invoice_mails_sent: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Recipients, sorted, of those of them whose customer's address the body gives."""
+    other_mails: frozenset[tuple[str, str]] = frozenset()
+    """Any other mail that was sent: its kind, and what it is about."""
 
 
 NO_OBJECT = ("no object we keep",)
@@ -117,6 +119,7 @@ EXPECTED: dict[str, Expected] = {
         payments={**CARD_PAYMENT_OF_INVOICE_1, "txn_3Nl7oGgQqGG07E3V": Paid("refund", 2)},
         invoice_mails=MAIL_OF_INVOICE_1,
         invoice_mails_sent=SENT_OF_INVOICE_1,
+        other_mails=frozenset({("refund_issued", "txn_3Nl7oGgQqGG07E3V")}),
     ),
     # In spite of the name, both payment source bodies carry only the customer.
     "payment_source_added.json": Expected("applied"),
@@ -138,16 +141,25 @@ EXPECTED: dict[str, Expected] = {
     ),
     # non_renewing until 7 October 2012, long past: 1 seat when merged, 0 once the sweep has carried it out.
     "subscription_cancellation_reminder.json": Expected(
-        "applied", seats={"3Nl7oGgQqGFprj9": 0}, cancellation={"3Nl7oGgQqGFprj9": ("run", 1349638824)}
+        "applied",
+        seats={"3Nl7oGgQqGFprj9": 0},
+        cancellation={"3Nl7oGgQqGFprj9": ("run", 1349638824)},
+        other_mails=frozenset({("cancelled", "3Nl7oGgQqGFprj9")}),
     ),
     # The same subscription snapshot as in the reminder, so the same end: 1 seat, then 0.
     "subscription_cancellation_scheduled.json": Expected(
-        "applied", seats={"3Nl7oGgQqGFprj9": 0}, cancellation={"3Nl7oGgQqGFprj9": ("run", 1349638824)}
+        "applied",
+        seats={"3Nl7oGgQqGFprj9": 0},
+        cancellation={"3Nl7oGgQqGFprj9": ("run", 1349638824)},
+        other_mails=frozenset({("cancelled", "3Nl7oGgQqGFprj9")}),
     ),
     # cancelled, so that neither plan nor items are needed. It does not say when. Real bodies do, and theirs is about
     # the time of the event; so the time of the snapshot, which here is the event's, stands in for it.
     "subscription_cancelled.json": Expected(
-        "applied", seats={"sub_123": 0}, cancellation={"sub_123": ("run", 1234567890)}
+        "applied",
+        seats={"sub_123": 0},
+        cancellation={"sub_123": ("run", 1234567890)},
+        other_mails=frozenset({("cancelled", "sub_123")}),
     ),
     "subscription_changed.json": Expected("applied", seats={"sub_123": 1}),
     "subscription_created--2.json": Expected("applied", seats={"sub_123": 1}),

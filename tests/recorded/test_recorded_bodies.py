@@ -160,6 +160,13 @@ def invoice_mails_accepted(service: Service) -> list[tuple[str, str]]:
     )
 
 
+def other_mails(service: Service) -> frozenset[tuple[str, str]]:
+    rows = service.ask(
+        "select name, object_id from outbox where kind = 'email' and name <> 'invoice' and state = 'sent'"
+    )
+    return frozenset((row["name"], row["object_id"]) for row in rows)
+
+
 def each_once(mails: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
     return sorted((invoice, recipient) for invoice, recipients in mails.items() for recipient in recipients)
 
@@ -243,6 +250,7 @@ def test_a_body_posted_alone_leads_to_its_row_of_the_table(service: Service, fil
         payments=payments(service),
         invoice_mails=invoice_mails(service),
         invoice_mails_sent=EXPECTED[file].invoice_mails_sent,
+        other_mails=other_mails(service),
     )
     assert found == EXPECTED[file], f"the event ended {event}"
     assert_says(event["reason"], EXPECTED[file].reason_contains)
