@@ -286,10 +286,12 @@ class Deliveries:
 
     def _deliver(self, errand: _Errand, endpoint: Endpoint, now: datetime) -> Iterator[Attempt]:
         """One errand's attempt at one endpoint, and what follows from how it ended."""
+        if errand.why == "retry" and self._is_over(errand.event_id, endpoint.id):
+            return  # a person's resend has made it needless
         record = self._site.event_record(errand.event_id)
         delivery = self._delivery(record, endpoint)
-        if delivery.status == "skipped" or (errand.why == "retry" and delivery.over):
-            return  # it is not wanted there, or a person's resend has made the retry needless
+        if delivery.status == "skipped":
+            return  # it is not wanted there
         if not endpoint.enabled:
             self._give_up(errand.event_id, endpoint.id)
             return
@@ -307,12 +309,17 @@ class Deliveries:
             for trick in errand.afterwards:
                 yield from self._deliver(_Errand(errand.event_id, "copy", trick=trick), endpoint, now)
 
+    def _is_over(self, event_id: str, endpoint_id: str) -> bool:
+        """Whether nothing of a delivery is to come. One that is forgotten had ended."""
+        with self._lock:
+            delivery = self._deliveries.get(event_id, {}).get(endpoint_id)
+            return delivery is None or delivery.over
+
     def _give_up(self, event_id: str, endpoint_id: str) -> None:
         """What becomes of a delivery whose endpoint is gone or off when its time comes."""
-        with self._lock:
-            delivery = self._deliveries[event_id][endpoint_id]
-            if not delivery.over:
-                self._end(delivery, "disabled")
+        if not self._is_over(event_id, endpoint_id):
+            with self._lock:
+                self._end(self._deliveries[event_id][endpoint_id], "disabled")
 
     def _attempt(self, event: Body, endpoint: Endpoint, now: datetime, trick: str | None) -> Attempt:
         answer = self._senders[endpoint.id].post(
@@ -396,7 +403,7 @@ class Deliveries:
         self._queue = [each for each in self._queue if each[2].event_id != event_id]
         heapq.heapify(self._queue)
         with self._lock:
-            for delivery in self._deliveries[event_id].values():
+            for delivery in self._deliveries.get(event_id, {}).values():
                 if not delivery.over:
                     self._end(delivery, "succeeded")
         self.ledger.add(event_id, "drop", "by command", self._site.now)

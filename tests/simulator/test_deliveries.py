@@ -204,6 +204,24 @@ def test_without_endpoints_nothing_waits(site: Site) -> None:
         assert simulation.deliveries.waiting == 0 and site.events[0]["webhooks"] == []
 
 
+def test_a_retry_of_what_was_accepted_long_ago_and_is_forgotten_is_not_made(site: Site, receiver: Receiver) -> None:
+    receiver.answers = [500]
+    deliveries = Deliveries(site, [receiver.endpoint()], kept=8)
+    deliveries.send_due(site.now)
+    refused = receiver.ids[0]
+    deliveries.send_again(refused)
+    for number in range(20):
+        site.change_customer("marie", phone=str(number))
+    deliveries.send_due(site.now)
+    assert deliveries.of(refused) == [] and deliveries.waiting == 1
+    sent = len(receiver.ids)
+    deliveries.send_due(site.now + RETRY_AFTER[0])
+    assert (len(receiver.ids), deliveries.waiting) == (sent, 0)
+    deliveries.send_late(refused, site.now)
+    deliveries.drop(refused)
+    deliveries.close()
+
+
 def test_deliveries_of_long_ago_are_forgotten_and_their_status_is_not(site: Site, receiver: Receiver) -> None:
     receiver.answers = [500]
     deliveries = Deliveries(site, [receiver.endpoint()], kept=8)
