@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -163,13 +163,6 @@ class Site(Subscriptions):
     def made_by(self, action: Action) -> list[Key]:
         """The objects that an action which is not over has made so far, in order."""
         return [(kind, id) for kind, id in action.drafts if (kind, id) not in self.versions]
-
-    def set_custom_fields(self, kind: str, id: str, fields: Mapping[str, str | None]) -> Body:
-        """Set fields that the merchant has made up, `cf_` before their names; None takes one away."""
-        with self._action("admin_console"):
-            draft = self._edit(kind, id)
-            draft.update(fields)
-            return draft
 
     def events_since(self, place: int) -> list[Body]:
         """The events after the first `place` ones: what is still to be sent."""

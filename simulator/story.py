@@ -15,7 +15,6 @@ from .pricing import MONTHLY, SUPPORT, YEARLY
 from .site import Site
 
 MERCHANT = "Logiciels Boréal inc."
-PRODUCT = "Boréal Cloud"
 TEST1234 = "societe-test1234"
 TEST1234_SEATS = "boreal-cloud-test1234"
 ATELIER = "atelier-nord"

@@ -209,10 +209,6 @@ def _seats_now(site: Site, show: Show, body: Body) -> str:
     return str(seats_of(body))
 
 
-def _way_of_customer(site: Site, show: Show, body: Body) -> str:
-    return customers.way_of(site, show, site.current("customer", body["customer_id"]))
-
-
 def _plan_now(site: Site, show: Show, body: Body) -> str:
     return str(body["subscription_items"][0]["item_price_id"])
 

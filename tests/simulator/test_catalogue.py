@@ -91,6 +91,17 @@ def test_a_charge_has_no_period_and_another_currency_is_not_enabled(site: Site) 
     assert refused.value.code == "configuration_incompatible"
 
 
+def test_a_price_that_is_deleted_stays_with_those_who_bought_it(site: Site) -> None:
+    site.subscribe("marie", MONTHLY.id, 2, id="boreal")
+    site.delete_item_price(MONTHLY.id)
+    assert site.events[-1]["event_type"] == "item_price_deleted"
+    with pytest.raises(Refused, match="no price of the catalogue"):
+        site.subscribe("marie", MONTHLY.id)
+    site.change_seats("boreal", 3)
+    site.advance(days=31)
+    assert site.find("invoice")[-1]["sub_total"] == 17700
+
+
 def test_an_item_keeps_what_it_was_not_told_to_change(site: Site) -> None:
     before = site.current("item", "formation")
     after = site.update_item("formation", name="Formation en ligne")
