@@ -14,7 +14,7 @@ from ..terms import add_days, add_months
 from ..webhooks import Attempt, Endpoint
 from .deeds import Deed, Done, add, choice
 from .forms import Field, Option, Values
-from .show import Fact, Link, Show, Status
+from .show import Count, Fact, Link, Show, Status
 
 FARTHEST = timedelta(days=366 * 3)  # that the clock is moved in one go
 FASTEST = 3600  # times as fast as real time
@@ -122,7 +122,7 @@ def _remove_endpoint(simulation: Simulation, id: str, values: Values) -> Done:
 def _set_chaos(simulation: Simulation, id: str, values: Values) -> Done:
     wanted = {name: (values[name] or 0) / 100 for name in rates()}
     simulation.chaos = Chaos(simulation.chaos.seed, **wanted)
-    return Done("webhooks", "", {"count": sum(map(bool, wanted.values()))})
+    return Done("webhooks", "", {"count": Count("mishaps", sum(map(bool, wanted.values())))})
 
 
 def _waits(site: Site, event: Body) -> bool:

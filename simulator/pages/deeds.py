@@ -23,11 +23,15 @@ Reach = Literal["site", "settings", "moment"]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a deed did: the facts of its sentence, and the object whose page is shown next."""
+    """What a deed did: the facts of its sentence, and the object whose page is shown next.
+
+    `also` are sentences of the catalogue that come after it, with the same facts.
+    """
 
     kind: str
     id: str
     facts: dict[str, Fact] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

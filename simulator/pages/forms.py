@@ -20,6 +20,7 @@ Option = tuple[str, str]  # what is sent, and what is read
 LARGEST = 10**12  # cents: more is a slip of the hand
 _AMOUNT = re.compile(r"(\d+)(?:[.,](\d{1,2}))?")
 _THOUSANDS = re.compile(r"\d{1,3}([ ,.])\d{3}(?:\1\d{3})*(?:(?!\1)[.,]\d{1,2})?")
+_TWO_WAYS = re.compile(r"\d{1,3}[.,]\d{3}")  # thousands in one language, a slip of the hand in the other
 _MAIL = re.compile(r"[^\s@,;<>]+@[^\s@,;<>]+")
 
 
@@ -40,6 +41,7 @@ class Field:
     required: bool = False
     options: Callable[[Site, Show, Body], Sequence[Option]] | None = None
     default: Callable[[Site, Show, Body], str] = lambda site, show, body: ""
+    ahead: bool = False  # an instant that must be to come
     least: int = 0
     most: int = 100_000
 
@@ -67,7 +69,10 @@ class Field:
             case "whole":
                 return _whole(text, self.least, self.most)
             case "instant":
-                return _instant(text, site.zone)
+                at = _instant(text, site.zone)
+                if self.ahead and at <= site.now:
+                    raise ValueError("past")
+                return at
             case "mail":
                 if not _MAIL.fullmatch(text):
                     raise ValueError("mail")
@@ -102,8 +107,13 @@ def read(fields: Sequence[Field], given: MultiDict[str, str], site: Site, show: 
 
 
 def amount_of(text: str) -> int:
-    """An amount in cents, typed in either language: `3 010,09 $`, `$3,010.09`, `3010`."""
+    """An amount in cents, typed in either language: `3 010,09 $`, `$3,010.09`, `3010`.
+
+    `3,010` is three thousand to one reader and a slip of the hand to the other: it is not read.
+    """
     bare = " ".join(text.replace("$", " ").split())
+    if _TWO_WAYS.fullmatch(bare):
+        raise ValueError("two_ways")
     if _THOUSANDS.fullmatch(bare):
         cents = re.search(r"[.,]\d{1,2}$", bare)
         bare = re.sub(r"\D", "", bare[: cents.start()] if cents else bare) + (cents[0] if cents else "")

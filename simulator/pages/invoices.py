@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..balances import OPEN
-from ..customers import METHODS_BY_HAND
 from ..site import Site
 from ..state import Body
 from .deeds import Deed, Done, add, on_site
@@ -119,8 +118,8 @@ def payments_of(site: Site, invoice: Body) -> list[Body]:
     return [site.current("transaction", entry["txn_id"]) for entry in entries]
 
 
-def _by_hand(site: Site, invoice: Body) -> list[Body]:
-    return [payment for payment in payments_of(site, invoice) if payment["payment_method"] in METHODS_BY_HAND]
+def _cheques(site: Site, invoice: Body) -> list[Body]:
+    return [payment for payment in payments_of(site, invoice) if payment["payment_method"] == "check"]
 
 
 def _by_card(site: Site, invoice: Body) -> list[Body]:
@@ -216,7 +215,7 @@ add(
 )  # fmt: skip
 add(
     Deed(
-        "expect-payment", "invoice", on_site(_expect), (Field("expected", "instant", required=True),),
+        "expect-payment", "invoice", on_site(_expect), (Field("expected", "instant", required=True, ahead=True),),
         offered=_is_chased,
     )
 )  # fmt: skip
@@ -224,8 +223,8 @@ add(Deed("stop-dunning", "invoice", on_site(_stop_dunning), offered=_is_chased))
 add(Deed("close-invoice", "invoice", on_site(_close), offered=lambda site, body: body["status"] == "pending"))
 add(
     Deed(
-        "cheque-bounces", "invoice", on_site(_bounce), (_payment(_by_hand),),
-        offered=lambda site, body: bool(_by_hand(site, body)), final=True,
+        "cheque-bounces", "invoice", on_site(_bounce), (_payment(_cheques),),
+        offered=lambda site, body: bool(_cheques(site, body)), final=True,
     )
 )  # fmt: skip
 add(

@@ -152,12 +152,12 @@ def rows(found: Sequence[_T]) -> Rows:
 def latest_deeds(desk: Desk, count: int) -> list[Markup]:
     """The sentences of what was done last."""
     show = show_for_request(desk)
-    return [show.sentence(f"done.{told.deed}", **told.done.facts) for told in desk.latest(count)]
+    return [_said(told, show) for told in desk.latest(count)]
 
 
 def sentence_of(desk: Desk, told: Told, show: Show) -> Markup:
     """What a deed did, and the webhooks that left because of it."""
-    said = show.sentence(f"done.{told.deed}", **told.done.facts)
+    said = _said(told, show)
     count = told.end - told.first
     if DEEDS[told.deed].kind in ("event", "events", "webhooks"):
         return said
@@ -172,6 +172,11 @@ def sentence_of(desk: Desk, told: Told, show: Show) -> Markup:
         links = Markup("{}, {}").format(links, more)
     counted = show.words.count("told.events", count, number=show.number(count))
     return said + Markup(" {}{}{}. ").format(counted, show.words("colon"), links) + _arrival(events, show)
+
+
+def _said(told: Told, show: Show) -> Markup:
+    done = told.done
+    return Markup(" ").join(show.sentence(key, **done.facts) for key in (f"done.{told.deed}", *done.also))
 
 
 def _arrival(events: Sequence[EventRecord], show: Show) -> str:

@@ -44,7 +44,15 @@ class Status:
     value: str
 
 
-Fact = Amount | Link | Status | datetime | int | str
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of things, in a sentence: `key.one` and `key.many` of the catalogue."""
+
+    key: str
+    number: int
+
+
+Fact = Amount | Count | Link | Status | datetime | int | str
 
 
 class Show:
@@ -95,6 +103,8 @@ class Show:
         match fact:
             case Amount(minor):
                 return escape(self.money(minor))
+            case Count(key, number):
+                return escape(self.words.count(key, number, number=self.number(number)))
             case Link(kind, id, text):
                 return self.link(kind, id, text)
             case Status(kind, value):
@@ -105,6 +115,10 @@ class Show:
             case int():
                 return escape(self.number(fact))
         return escape(fact)
+
+    def name(self, name: str) -> Markup:
+        """A long name of the provider's, which may go on on the next line after each `_`."""
+        return Markup("_<wbr>").join(name.split("_"))
 
     def sentence(self, key: str, **facts: Fact) -> Markup:
         """A sentence of the catalogue with its facts in place, each escaped."""

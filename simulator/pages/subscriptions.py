@@ -12,9 +12,9 @@ from ..subscriptions import LIVE
 from ..terms import instant_of
 from . import customers
 from .customers import DAYS, NEW, WAYS, how_to_pay
-from .deeds import Deed, Done, add, choice, on_site
+from .deeds import Deed, Done, SiteAct, add, choice, on_site
 from .forms import Field, Option, Values
-from .show import Fact, Link, Show, Status
+from .show import Count, Fact, Link, Show, Status
 
 REASONS = ("Too expensive", "No longer needed", "Switched provider")
 _NEW_CUSTOMER = "new"
@@ -61,8 +61,12 @@ def _order_more(site: Site, id: str, values: Values) -> Done:
 
 
 def _change_seats(site: Site, id: str, values: Values) -> Done:
-    site.change_seats(id, values["seats"], end_of_term=values["moment"] == "end")
-    return _done(site, id)
+    later = values["moment"] == "end"
+    site.change_seats(id, values["seats"], end_of_term=later)
+    done = _done(site, id)
+    if not later:
+        return done
+    return replace(done, facts=done.facts | {"later": Count("seats", values["seats"])}, also=("also.later",))
 
 
 def _change_plan(site: Site, id: str, values: Values) -> Done:
@@ -126,12 +130,24 @@ def _delete(site: Site, id: str, values: Values) -> Done:
     return Done("subscriptions", "", {"subscription": id})
 
 
+def _edited(act: SiteAct) -> SiteAct:
+    """Say also that an edit has lifted a scheduled cancellation: no event does."""
+
+    def edit(site: Site, id: str, values: Values) -> Done:
+        was_ending = _is_ending(site, site.current("subscription", id))
+        done = act(site, id, values)
+        is_kept = was_ending and not _is_ending(site, site.current("subscription", id))
+        return replace(done, also=(*done.also, "also.kept")) if is_kept else done
+
+    return edit
+
+
 def _done(site: Site, id: str, at: int | None = None) -> Done:
     subscription = site.current("subscription", id)
     facts: dict[str, Fact] = {
         "subscription": Link("subscription", id),
         "customer": customers.named(site.current("customer", subscription["customer_id"])),
-        "seats": seats_of(subscription),
+        "seats": Count("seats", seats_of(subscription)),
         "status": Status("subscription", subscription["status"]),
     }
     if at is not None:
@@ -244,7 +260,7 @@ add(
             Field("addon", "choice", options=_addons),
             choice("way", "bank_transfer", "check", "card"),
             DAYS,
-            Field("starts_at", "instant"),
+            Field("starts_at", "instant", ahead=True),
             Field("trial_days", "whole", most=365),
         ),
     )
@@ -253,7 +269,7 @@ add(
     Deed(
         "order-more",
         "subscription",
-        on_site(_order_more),
+        on_site(_edited(_order_more)),
         (_SEATS, replace(_WAY, default=lambda site, show, body: "bank_transfer"), DAYS),
         offered=_is("active", "non_renewing", "in_trial"),
     )
@@ -262,7 +278,7 @@ add(
     Deed(
         "change-seats",
         "subscription",
-        on_site(_change_seats),
+        on_site(_edited(_change_seats)),
         (_SEATS, choice("moment", "now", "end")),
         offered=_is("active", "non_renewing", "in_trial", "future"),
     )
@@ -271,7 +287,7 @@ add(
     Deed(
         "change-plan",
         "subscription",
-        on_site(_change_plan),
+        on_site(_edited(_change_plan)),
         (Field("plan", "choice", required=True, options=_prices("plan"), default=_plan_now),),
         offered=_is("active", "non_renewing", "in_trial", "future"),
     )
@@ -280,7 +296,7 @@ add(
     Deed(
         "add-item",
         "subscription",
-        on_site(_add_item),
+        on_site(_edited(_add_item)),
         (
             Field("addon", "choice", required=True, options=_extras),
             Field("quantity", "whole", least=1, most=10_000),
@@ -288,7 +304,7 @@ add(
         offered=_is("active", "non_renewing", "in_trial"),
     )
 )
-add(Deed("pause", "subscription", on_site(_pause), (Field("resume_at", "instant"),), offered=_is("active")))
+add(Deed("pause", "subscription", on_site(_pause), (Field("resume_at", "instant", ahead=True),), offered=_is("active")))
 add(Deed("resume", "subscription", on_site(_resume), offered=_is("paused")))
 add(
     Deed(
@@ -314,7 +330,7 @@ add(
         "cancel-later",
         "subscription",
         on_site(_cancel_later),
-        (_REASON, Field("at", "instant")),
+        (_REASON, Field("at", "instant", ahead=True)),
         offered=lambda site, body: body["status"] in LIVE and "cancelled_at" not in body,
         final=True,
     )
@@ -333,7 +349,7 @@ add(
     Deed(
         "remove-item",
         "subscription",
-        on_site(_remove_item),
+        on_site(_edited(_remove_item)),
         (Field("item", "choice", required=True, options=_own_extras),),
         offered=lambda site, body: body["status"] in LIVE and bool(_extras_of(body)),
         final=True,

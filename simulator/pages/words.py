@@ -135,7 +135,7 @@ _WRITTEN: dict[str, tuple[str, str]] = {
     "overview.open.many": ("{number} factures ouvertes", "{number} open invoices"),
     "overview.events": ("Derniers événements", "Latest events"),
     "overview.deeds": ("Derniers gestes", "Latest actions"),
-    "empty.deeds": ("Personne n’a encore rien fait d’ici.", "Nobody has done anything from here yet."),
+    "empty.deeds": ("Rien n’a été fait d’ici depuis le démarrage.", "Nothing has been done from here since the start."),
     "empty.events": ("Aucun événement.", "No events."),
     "empty.customers": ("Aucun client.", "No customers."),
     "empty.subscriptions": ("Aucun abonnement.", "No subscriptions."),
@@ -145,6 +145,8 @@ _WRITTEN: dict[str, tuple[str, str]] = {
     "empty.order": ("Commander des licences", "Order licences"),
     "deeds": ("Gestes", "Actions"),
     "deeds.final": ("Retirer ou annuler", "Take away or cancel"),
+    "mishaps.one": ("{number} incident possible", "{number} possible mishap"),
+    "mishaps.many": ("{number} incidents possibles", "{number} possible mishaps"),
     "seats.one": ("{number} licence", "{number} licence"),
     "seats.many": ("{number} licences", "{number} licences"),
     # ---- columns
@@ -365,11 +367,19 @@ _WRITTEN: dict[str, tuple[str, str]] = {
         "Écrivez un montant positif, par exemple 3~010,09.",
         "Write a positive amount, such as 3,010.09.",
     ),
+    "fault.two_ways": (
+        "Ce nombre se lit de deux façons~: écrivez aussi les cents, par exemple 3~010,00.",
+        "This can be read in two ways: write the cents too, as in 3,010.00.",
+    ),
     "fault.whole": (
         "Écrivez un nombre entier de {least} à {most}.",
         "Write a whole number from {least} to {most}.",
     ),
     "fault.instant": ("Choisissez une date et une heure.", "Choose a date and a time."),
+    "fault.past": (
+        "Choisissez un instant à venir, à l’heure du site.",
+        "Choose an instant to come, by the site’s clock.",
+    ),
     "fault.mail": ("Écrivez une adresse comme marie@exemple.ca.", "Write an address such as marie@example.com."),
     "fault.address": (
         "Écrivez une adresse comme http://127.0.0.1:8000/webhooks.",
@@ -480,8 +490,8 @@ _WRITTEN: dict[str, tuple[str, str]] = {
         " bank on the invoice’s page.",
     ),
     "done.order": (
-        "{customer} a commandé {seats} licences~: abonnement {subscription}, {status}.",
-        "{customer} has ordered {seats} licences: subscription {subscription}, {status}.",
+        "{customer} a commandé {seats}~: abonnement {subscription}, {status}.",
+        "{customer} has ordered {seats}: subscription {subscription}, {status}.",
     ),
     "deed.order-more": ("Commander des licences", "Order licences"),
     "hint.order-more": (
@@ -489,18 +499,17 @@ _WRITTEN: dict[str, tuple[str, str]] = {
         "The number is the total wanted. The difference is billed prorated, and paid this way.",
     ),
     "done.order-more": (
-        "{customer} a maintenant {seats} licences (abonnement {subscription}).",
-        "{customer} now has {seats} licences (subscription {subscription}).",
+        "{customer} a maintenant {seats} (abonnement {subscription}).",
+        "{customer} now has {seats} (subscription {subscription}).",
     ),
     "deed.change-seats": ("Changer le nombre de licences", "Change the number of licences"),
     "hint.change-seats": (
         "Maintenant~: plus est facturé, moins est crédité, au prorata. Une annulation prévue est levée.",
         "Now: more is billed, less is credited, prorated. A scheduled cancellation is removed.",
     ),
-    "done.change-seats": (
-        "{subscription} a {seats} licences; un changement pour la fin du terme est noté à part.",
-        "{subscription} has {seats} licences; a change for the end of the term is noted apart.",
-    ),
+    "done.change-seats": ("{subscription} a {seats}.", "{subscription} has {seats}."),
+    "also.later": ("À la fin du terme~: {later}.", "At the end of the term: {later}."),
+    "also.kept": ("L’annulation prévue est levée.", "The scheduled cancellation has been removed."),
     "deed.change-plan": ("Changer de forfait", "Change the plan"),
     "hint.change-plan": (
         "Un nouveau terme commence; le reste de l’ancien est crédité.",
@@ -790,7 +799,7 @@ _WRITTEN: dict[str, tuple[str, str]] = {
         "La part des événements à venir à qui cela arrive, de 0 à 100.",
         "The part of the events to come to which it happens, from 0 to 100.",
     ),
-    "done.set-chaos": ("{count} incidents possibles à partir de maintenant.", "{count} possible mishaps from now on."),
+    "done.set-chaos": ("À partir de maintenant~: {count}.", "From now on: {count}."),
     # ---- states
     "status.subscription.future": ("À venir", "Future"),
     "status.subscription.in_trial": ("À l’essai", "In trial"),

@@ -69,7 +69,7 @@ class _Markup(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, {name: value or "" for name, value in attributes}))
-        if tag not in ("meta", "link", "input", "br", "path", "circle"):
+        if tag not in ("meta", "link", "input", "br", "wbr", "path", "circle"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -325,7 +325,7 @@ def test_fields_that_cannot_be_read_are_named_beside_them(browser: FlaskClient, 
 @pytest.mark.parametrize(
     ("typed", "minor"),
     [("3 010,09", 301009), ("3\u00a0010,09 $", 301009), ("$3,010.09", 301009), ("3010", 301000), ("12,5", 1250),
-     ("1,234", 123400), ("0.01", 1)],
+     ("1 234", 123400), ("1,234,000", 123400000), ("0.01", 1)],
 )  # fmt: skip
 def test_amounts_are_read_as_either_language_writes_them(typed: str, minor: int) -> None:
     assert amount_of(typed) == minor
@@ -335,6 +335,27 @@ def test_amounts_are_read_as_either_language_writes_them(typed: str, minor: int)
 def test_what_is_no_amount_is_none(typed: str) -> None:
     with pytest.raises(ValueError, match="money"):
         amount_of(typed)
+
+
+@pytest.mark.parametrize("typed", ["12,345", "$3,010", "3.010"])
+def test_an_amount_that_the_languages_read_differently_is_asked_for_again(typed: str) -> None:
+    with pytest.raises(ValueError, match="two_ways"):
+        amount_of(typed)
+
+
+@pytest.mark.parametrize(
+    ("deed", "id", "field"),
+    [("order", "", "starts_at"), ("cancel-later", SEATS, "at"), ("pause", SEATS, "resume_at")],
+)
+def test_what_is_to_come_is_not_set_in_the_past(
+    browser: FlaskClient, site: Site, deed: str, id: str, field: str
+) -> None:
+    order = {"customer": "atelier-nord", "plan": YEARLY.id, "seats": "5", "way": "check"} if deed == "order" else {}
+    before = len(site.event_records)
+    answer = browser.post(f"/_sim/do/{deed}/{id}".rstrip("/"), data={**order, field: "2001-01-01T10:00"})
+    assert answer.status_code == 400
+    assert "Choisissez un instant à venir" in text_of(answer)
+    assert len(site.event_records) == before
 
 
 def test_a_cheque_in_parts_then_too_much_then_bounced(browser: FlaskClient, site: Site) -> None:
@@ -407,13 +428,28 @@ def test_add_ons_come_and_go_and_a_planned_change_is_forgotten(browser: FlaskCli
 
 
 def test_seats_now_and_at_the_end_of_the_term_and_by_wire(browser: FlaskClient, site: Site) -> None:
-    do(browser, "change-seats", SEATS, seats="3", moment="now")
+    assert do(browser, "change-seats", SEATS, seats="3", moment="now").startswith(f"{SEATS} a 3 licences. 2 événements")
     assert site.current("subscription", SEATS)["subscription_items"][0]["quantity"] == 3
-    do(browser, "change-seats", SEATS, seats="2", moment="end")
+    said = do(browser, "change-seats", SEATS, seats="1", moment="end")
+    assert said.startswith(f"{SEATS} a 3 licences. À la fin du terme : 1 licence.")
     assert site.current("subscription", SEATS)["has_scheduled_changes"]
     do(browser, "order-more", SEATS, seats="10", way="bank_transfer", days="45")
     assert site.current("customer", story.ATELIER)["net_term_days"] == 45
     assert site.current("subscription", SEATS)["subscription_items"][0]["quantity"] == 10
+
+
+@pytest.mark.parametrize(
+    ("deed", "form"),
+    [("change-seats", {"seats": "1", "moment": "now"}), ("order-more", {"seats": "7", "way": "check"}),
+     ("change-plan", {"plan": MONTHLY.id}), ("add-item", {"addon": SUPPORT.id, "quantity": "3"})],
+)  # fmt: skip
+def test_an_edit_says_that_it_has_lifted_a_cancellation(
+    browser: FlaskClient, site: Site, deed: str, form: dict[str, str]
+) -> None:
+    do(browser, "cancel-later", SEATS)
+    assert "L’annulation prévue est levée." in do(browser, deed, SEATS, **form)
+    assert site.current("subscription", SEATS)["status"] == "active"
+    assert "levée" not in do(browser, "change-seats", SEATS, seats="9", moment="now")
 
 
 def test_the_life_of_a_subscription(browser: FlaskClient, site: Site) -> None:
