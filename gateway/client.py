@@ -13,7 +13,7 @@ import os
 import re
 import threading
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -57,6 +57,16 @@ class Page(NamedTuple):
     next_offset: str | None
 
 
+class Pace(Protocol):
+    """Who decides when a call may be made."""
+
+    def before_call(self) -> None:
+        """Return when it is its turn, or raise ProviderDown."""
+
+    def asked_to_wait(self, seconds: float | None) -> None:
+        """Chargebee takes no more calls: for so long, where it says."""
+
+
 class ChargebeeSettings(Protocol):
     """What `gateway_of` reads; `worker.settings.Settings` has it."""
 
@@ -72,7 +82,7 @@ class ChargebeeSettings(Protocol):
     def pdf_max_bytes(self) -> int: ...
 
 
-def gateway_of(settings: ChargebeeSettings) -> Gateway | None:
+def gateway_of(settings: ChargebeeSettings, pace: Pace | None = None) -> Gateway | None:
     """The gateway that the settings describe, or None where no API is configured."""
     if not settings.chargebee_site or not settings.chargebee_api_key:
         return None
@@ -82,6 +92,7 @@ def gateway_of(settings: ChargebeeSettings) -> Gateway | None:
         settings.chargebee_api_url,
         pdf_hosts=settings.chargebee_pdf_hosts,
         pdf_max_bytes=settings.pdf_max_bytes,
+        pace=pace,
     )
 
 
@@ -104,6 +115,7 @@ class Gateway:
         pdf_hosts: Iterable[str] = (),
         pdf_max_bytes: int = PDF_MAX_BYTES,
         pdf_seconds: float = PDF_SECONDS,
+        pace: Pace | None = None,
     ) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", site):
             raise ValueError("the Chargebee site is not a name such as acme-test: the API key would go elsewhere")
@@ -123,6 +135,7 @@ class Gateway:
         self._pdf_hosts = (*pdf_hosts, *(() if self.api_url else (f"{site}.chargebee.com",)))
         self._pdf_max_bytes = pdf_max_bytes
         self._pdf_seconds = pdf_seconds
+        self._pace = pace
 
     def __repr__(self) -> str:
         return f"Gateway({self.site!r}, api_url={self.api_url!r})"
@@ -148,14 +161,41 @@ class Gateway:
             sort_by={"asc": "occurred_at"},
         )
 
+        return self._list(f"the list of events since {occurred_after.isoformat()}", "event", params)
+
+    def objects(
+        self,
+        kind: str,
+        offset: str | None = None,
+        *,
+        limit: int = 100,
+        updated_after: datetime | None = None,
+        statuses: Sequence[str] = (),
+        deleted: bool = True,
+    ) -> Page:
+        """A page of the objects of a kind, those first that changed longest ago; with the `deleted` ones.
+
+        Credit notes stand by date, and cannot be asked for by when they changed: Chargebee sorts them by no more.
+        """
+        params = _given(
+            limit=limit,
+            offset=offset,
+            sort_by={"asc": "date" if kind == "credit_note" else "updated_at"},
+            updated_at={"after": math.floor(updated_after.timestamp()) - 1} if updated_after else None,
+            status={"in": list(statuses)} if statuses else None,
+            include_deleted=True if deleted else None,
+        )
+        return self._list(f"the list of {kind.replace('_', ' ')}s", kind, params)
+
+    def _list(self, what: str, kind: str, params: Any) -> Page:
         def read(sdk: Chargebee) -> Page:
-            page = sdk.Event.list(params)
+            page = getattr(sdk, _resource(kind)).list(params)
             next_offset = page.next_offset
             if next_offset is not None and not isinstance(next_offset, str):
                 raise TypeError(f"next_offset is {type(next_offset).__name__}")
-            return Page([row.event.raw_data for row in page.list], next_offset)
+            return Page([getattr(row, kind).raw_data for row in page.list], next_offset)
 
-        return self._call(f"the list of events since {occurred_after.isoformat()}", read)
+        return self._call(what, read)
 
     def subscription(self, id: str) -> Raw:
         """`{"subscription": .., "customer": ..}`: a subscription and whose it is."""
@@ -229,10 +269,9 @@ class Gateway:
         """The object asked for, by its kind, and the objects that come beside it."""
         what = f"{kind.replace('_', ' ')} {id}"
         _check_id(what, id)
-        resource = kind.title().replace("_", "")  # credit_note: sdk.CreditNote
 
         def read(sdk: Chargebee) -> dict[str, Raw]:
-            answer = getattr(getattr(sdk, resource), call)(id)
+            answer = getattr(getattr(sdk, _resource(kind)), call)(id)
             objects = {name: getattr(answer, name).raw_data for name in (kind, *beside)}
             if objects[kind].get("id") != id:
                 raise TypeError("the answer is about another object")
@@ -242,6 +281,17 @@ class Gateway:
 
     def _call(self, what: str, call: Callable[[Chargebee], T]) -> T:
         """What the SDK answers, or the failure in our words. `what` names the thing for the message."""
+        if self._pace is None:
+            return self._made(what, call)
+        self._pace.before_call()
+        try:
+            return self._made(what, call)
+        except ProviderDown as reason:
+            if reason.status == 429 and reason.code == "api_request_limit_exceeded":
+                self._pace.asked_to_wait(reason.retry_after)
+            raise
+
+    def _made(self, what: str, call: Callable[[Chargebee], T]) -> T:
         with self._told_in_our_words(what):
             if self._loopback_host:
                 _reach_directly(self._loopback_host)
@@ -326,6 +376,10 @@ class Gateway:
         if status == 404:
             return f"check that it exists on site {self.site}"
         return "look at it in Chargebee, then try again by hand"
+
+
+def _resource(kind: str) -> str:
+    return kind.title().replace("_", "")  # credit_note: sdk.CreditNote
 
 
 def _given(**params: Any) -> dict[str, Any]:

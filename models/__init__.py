@@ -2,6 +2,7 @@
 
 from .audit import AuditEntry, Finding
 from .base import Base
+from .budget import CallBudget
 from .cancellation import Cancellation
 from .clock import BusinessClock
 from .customer import Customer, PaymentSource
@@ -18,6 +19,7 @@ __all__ = [
     "AuditEntry",
     "Base",
     "BusinessClock",
+    "CallBudget",
     "Cancellation",
     "CreditNote",
     "Customer",

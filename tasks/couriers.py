@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+
+from sqlalchemy import Engine
 
 from billing.merchant import Merchant, Remittance
 from emails.language import Locale
@@ -12,6 +14,7 @@ from emails.senders import Sender, sender_for
 from gateway.client import Gateway, gateway_of
 from worker.settings import Settings
 
+from .budget import Budget
 from .world import Rules
 
 
@@ -40,12 +43,15 @@ class Couriers:
         return self.finance_emails[0] if self.finance_emails else None
 
 
-def couriers_of(settings: Settings) -> Couriers:
-    """What the settings describe. Raises SettingsError where mail has no way out, or no page to lead to."""
+def couriers_of(settings: Settings, engine: Engine | None = None) -> Couriers:
+    """What the settings describe. Raises SettingsError where mail has no way out, or no page to lead to.
+
+    With an engine, calls to Chargebee keep within its limit, together with those of every other process.
+    """
     pages = ("public_url", "secret_key") if settings.env == "production" else ()
     settings.require("mail_url", "mail_from", *pages)
     return Couriers(
-        gateway=gateway_of(settings),
+        gateway=gateway_of(settings, _budget(settings, engine) if engine else None),
         sender=sender_for(settings.mail_url),
         signer=signer_of(settings),
         merchant=settings.merchant,
@@ -63,6 +69,18 @@ def couriers_of(settings: Settings) -> Couriers:
         callback_url=settings.callback_url,
         callback_secret=settings.callback_secret,
     )
+
+
+def reader_of(settings: Settings, engine: Engine, *, patience: float | None) -> Gateway | None:
+    """A gateway for long readings: it leaves a share of the calls to deliveries, and waits for its own.
+
+    `patience` is for how many seconds; None: as long as it takes.
+    """
+    return gateway_of(settings, replace(_budget(settings, engine), reading=True, patience=patience))
+
+
+def _budget(settings: Settings, engine: Engine) -> Budget:
+    return Budget(engine, settings.chargebee_site or "", settings.chargebee_calls_per_minute)
 
 
 def signer_of(settings: Settings) -> Signer | None:

@@ -17,9 +17,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
+from gateway.client import Gateway
 from models.session import engine_for
 from tasks import alerts, bounces, clock, inbox, outbox, reconcile, registry
-from tasks.couriers import Couriers, couriers_of, rules_of
+from tasks.couriers import Couriers, couriers_of, reader_of, rules_of
 
 from . import doorbell, log
 from .broker import outlive_connections
@@ -83,7 +84,12 @@ def _engine() -> Engine:
 
 @lru_cache(maxsize=1)
 def _couriers() -> Couriers:
-    return couriers_of(settings)
+    return couriers_of(settings, _engine())
+
+
+@lru_cache(maxsize=1)
+def _reader() -> Gateway | None:
+    return reader_of(settings, _engine(), patience=5)
 
 
 @signals.setup_logging.connect
@@ -126,7 +132,8 @@ def _load_everything(**_: Any) -> None:
 
 @signals.worker_process_init.connect
 def _start_clean(**_: Any) -> None:
-    _engine.cache_clear()
+    for made in (_engine, _couriers, _reader):
+        made.cache_clear()
 
 
 @signals.beat_init.connect
@@ -184,5 +191,5 @@ def raise_alerts() -> None:
 @app.task(name="tasks.reconcile_events", soft_time_limit=45, time_limit=60)
 def reconcile_events() -> None:
     """Read Chargebee's list of events, when its turn has come, for what no webhook brought."""
-    if gateway := _couriers().gateway:
+    if gateway := _reader():
         reconcile.reconcile_when_due(_engine(), gateway, seconds=15, ring=lambda: doorbell.ring("events"))

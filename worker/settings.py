@@ -251,6 +251,9 @@ class Settings(BaseSettings):
         "Hosts beside the site's own that invoice PDFs may be fetched from, separated by commas", ()
     )
     chargebee_api_url: WholeUrl | None = _setting("Where the API is, in development: the simulator", None)
+    chargebee_calls_per_minute: Annotated[int, _from_text(_whole_number(5, 100_000))] = _setting(
+        "Most calls a minute to its API, of all processes together: 150 for a test site or the Starter plan", 150
+    )
     mail_url: Annotated[str, _from_text(_mail_url)] = _setting(
         "How mail leaves: smtp+starttls://, smtps://, smtp://, file:///folder, console: or null:",
         "",

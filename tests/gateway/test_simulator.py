@@ -100,3 +100,37 @@ def test_a_wrong_key_is_refused_by_name(chargebee_api: ChargebeeApi) -> None:
     with pytest.raises(ProviderRefused, match="CHARGEBEE_API_KEY") as caught:
         Gateway(chargebee_api.site_name, "test_other", chargebee_api.url).customer("marie")
     assert (caught.value.status, caught.value.code) == (401, "api_authentication_failed")
+
+
+@pytest.mark.parametrize(
+    "kind", ["customer", "payment_source", "subscription", "invoice", "transaction", "credit_note"]
+)
+def test_the_pages_of_a_list_hold_every_object_once_with_those_that_are_deleted(
+    site: Site, gateway: Gateway, kind: str
+) -> None:
+    for number in range(3):
+        site.advance(hours=7)
+        customer = site.create_customer(id=f"c{number}")["id"]
+        site.add_card(customer)
+        site.subscribe(customer, MONTHLY.id, 2, id=f"s{number}")
+        site.refund(site.find("invoice", customer_id=customer)[0]["id"], 1000)
+    site.cancel("s1")
+    site.delete_subscription("s1")
+    seen, offset = [], None
+    while True:
+        page = gateway.objects(kind, offset, limit=2)
+        seen += page.rows
+        offset = page.next_offset
+        if offset is None:
+            break
+    assert sorted(seen, key=lambda body: body["id"]) == sorted(
+        site.all(kind, include_deleted=True), key=lambda body: body["id"]
+    )
+
+
+def test_a_list_may_be_asked_for_what_changed_and_for_statuses(site: Site, gateway: Gateway) -> None:
+    site.advance(days=1)
+    site.create_customer(id="paul")
+    assert [body["id"] for body in gateway.objects("customer", updated_after=site.now).rows] == ["paul"]
+    assert [body["id"] for body in gateway.objects("subscription", statuses=["active"]).rows] == ["boreal"]
+    assert gateway.objects("subscription", statuses=["cancelled", "paused"]).rows == []

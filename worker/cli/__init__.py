@@ -17,6 +17,8 @@ import click
 from .failures import told_plainly
 from .output import called
 
+MODULES = {"import": "import_"}  # where the noun is a word of Python's
+
 
 class Nouns(click.Group):
     """The nouns by name, with the line that help prints: it is here so that help need not import them."""
@@ -33,6 +35,7 @@ class Nouns(click.Group):
         "events": "Webhooks as they came in; replay them.",
         "findings": "What does not add up.",
         "followups": "Cheques and wires to chase.",
+        "import": "The first day: bring in what an existing site has.",
         "outbox": "What could not be delivered yet; release it.",
         "reconcile": "What webhooks did not bring: look for it, count it.",
         "show": "The whole local truth about one object.",
@@ -48,7 +51,7 @@ class Nouns(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.lines:
             return None
-        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        command: click.Command = import_module(f"{__name__}.{MODULES.get(cmd_name, cmd_name)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -28,10 +28,10 @@ def command(as_json: bool) -> None:
     """
     settings = Settings.read()
     log.configure(settings, level=logging.WARNING)
-    couriers = couriers_of(settings)
-    if isinstance(couriers.sender, ConsoleSender):  # standard output is for the answer
-        couriers = replace(couriers, sender=ConsoleSender(sys.stderr))
     with connected(settings.database_url) as engine:
+        couriers = couriers_of(settings, engine)
+        if isinstance(couriers.sender, ConsoleSender):  # standard output is for the answer
+            couriers = replace(couriers, sender=ConsoleSender(sys.stderr))
         done = clock.drain(engine, couriers)
     if as_json:
         say_json(done)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from datetime import UTC, date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy import insert, select, text, update
@@ -15,6 +18,7 @@ from worker.settings import Settings
 from . import shapes
 from .database import changing, looking, ring, whoever_runs_this
 from .failures import Problem
+from .import_ import dry_run, reading, told
 from .output import (
     Column,
     as_json,
@@ -188,3 +192,40 @@ def _again(session: Session, ids: list[str]) -> set[str]:
     if entries:
         session.execute(insert(AuditEntry), entries)
     return done
+
+
+def _instant(ctx: click.Context, param: click.Parameter, value: str) -> date | datetime:
+    """A date, or an instant with its zone."""
+    with suppress(ValueError):
+        return date.fromisoformat(value)
+    with suppress(ValueError):
+        instant = datetime.fromisoformat(value)
+        if instant.tzinfo is not None:
+            return instant
+    raise click.BadParameter("it is neither 2026-01-31 nor 2026-01-31T15:00:00Z", ctx, param)
+
+
+@command.command()
+@click.option(
+    "--since",
+    required=True,
+    metavar="DATE",
+    callback=_instant,
+    help="2026-01-31, in the site's time zone, or 2026-01-31T15:00:00Z.",
+)
+@dry_run
+@as_json
+def backfill(since: date | datetime, dry_run: bool, as_json: bool) -> None:
+    """Bring in the events that Chargebee has since a date.
+
+    They are merged and derived, and nobody is told of them. Interrupted, it goes on where it stopped; it may be
+    repeated. How far back Chargebee's list of events reaches is its own affair: `import` brings in all that is there.
+    """
+    settings = Settings.read()
+    if not isinstance(since, datetime):
+        since = datetime.combine(since, time.min, ZoneInfo(settings.site_timezone))
+    with reading(settings) as (engine, gateway):
+        from tasks import imports
+
+        read = imports.count_events if dry_run else imports.backfill_events
+        told(settings, read(engine, gateway, since.astimezone(UTC)), dry_run=dry_run, as_json=as_json)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 
 import click
 
-from billing.errors import NeedsAttention, NotYet
-from gateway.client import Gateway, gateway_of
 from tasks import reconcile
-from worker import log
 from worker.settings import Settings
 
-from .database import connected, looking, ring
-from .failures import Problem
+from .database import looking, ring
+from .import_ import reading
 from .output import Column, as_json, called, cell, counted, heading, note, say, say_facts, say_json, say_table
 
 
@@ -31,29 +27,14 @@ def events(as_json: bool) -> None:
     The workers do the same every ten minutes. What no webhook had brought is taken in as if it had; safe to repeat.
     """
     settings = Settings.read()
-    log.configure(settings, level=logging.ERROR)
-    gateway = gateway_for(settings)
-    with connected(settings.database_url) as engine:
-        try:
-            listed = reconcile.reconcile_now(engine, gateway, ring=lambda: None)
-        except NotYet as reason:
-            raise Problem(f"{reason}. What was read before is kept.") from None
-        except NeedsAttention as reason:
-            raise Problem(str(reason)) from None
+    with reading(settings) as (engine, gateway):
+        listed = reconcile.reconcile_now(engine, gateway, ring=lambda: None)
     if listed.new:
         ring(settings, "events")
     if as_json:
         say_json({"events": listed.events, "new": listed.new})
     else:
         say(f"{counted(listed.events, 'event')} looked at, {listed.new} of them new.")
-
-
-def gateway_for(settings: Settings) -> Gateway:
-    """Chargebee's API, which this cannot be done without."""
-    gateway = gateway_of(settings)
-    if gateway is None:
-        raise Problem("no Chargebee API is configured; set CHARGEBEE_SITE and CHARGEBEE_API_KEY")
-    return gateway
 
 
 @command.command()

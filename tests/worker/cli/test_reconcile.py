@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +14,7 @@ from simulator import Site
 from simulator.fixtures import ChargebeeApi
 from simulator.pricing import MONTHLY
 from tests.builders import Quittance
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -46,10 +51,48 @@ def test_a_list_that_was_never_read_is_told_of(run, read) -> None:
     assert "was never read" in run("reconcile", "report").stderr
 
 
+def test_a_site_is_imported_and_told_of_in_a_few_lines(run, read, api: dict[str, str], quittance: Quittance) -> None:
+    told = run("import", "--dry-run", **api).stdout.splitlines()
+    assert told[0] == "1 customer, 1 would be new" and "0 credit notes, 0 would be new" in told
+    assert quittance.rows("select count(*) from inbox_events") == [0]
+    done = read("import", **api)
+    assert done["listed"] == done["new"] and done["listed"]["subscription"] == 1
+    quittance.drain()
+    assert quittance.rows("select seats from subscriptions") == [3]
+    assert sum(read("import", **api)["new"].values()) == 0
+
+
+def test_events_are_backfilled_from_a_date_or_an_instant(run, read, api: dict[str, str], chargebee_site: Site) -> None:
+    made = len(chargebee_site.events)
+    day, instant = chargebee_site.now.date().isoformat(), chargebee_site.now.isoformat()
+    assert read("events", "backfill", "--since", day, "--dry-run", **api)["new"] == {"event": made}
+    assert run("events", "backfill", "--since", instant, **api).stdout == f"{made} events, {made} new\n"
+    assert run("events", "backfill", "--since", day, **api).stdout == f"{made} events, 0 new\n"
+    assert "neither" in run("events", "backfill", "--since", "yesterday", code=2, **api).stderr
+
+
+def test_an_import_on_a_terminal_shows_a_bar(api: dict[str, str], environment: dict[str, str]) -> None:
+    main, other = pty.openpty()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUITTANCE_")}
+    ran = subprocess.run(
+        [sys.executable, "-m", "worker.cli", "import"],
+        cwd=ROOT,
+        env=inherited | environment | api | {"TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=other,
+        check=True,
+    )
+    os.close(other)
+    assert "customers" in os.read(main, 65536).decode()
+    os.close(main)
+    assert b"1 customer, 1 new" in ran.stdout
+
+
 def test_what_is_in_the_way_is_told_in_a_line(run, api: dict[str, str], chargebee_api: ChargebeeApi) -> None:
     assert "no Chargebee API is configured" in run("reconcile", "events", code=1).stderr
     chargebee_api.faults.plan("unavailable", path="/events$")
-    assert "What was read before is kept" in run("reconcile", "events", code=1, **api).stderr
+    assert "What was read is kept" in run("reconcile", "events", code=1, **api).stderr
     assert "CHARGEBEE_API_KEY" in run("reconcile", "events", code=1, **api | {"CHARGEBEE_API_KEY": "test_x"}).stderr
     told = json.loads(run("reconcile", "report", "--json").stdout)
     assert "CHARGEBEE_API_KEY" in told["problem"]
