@@ -14,7 +14,7 @@ Body = dict[str, Any]
 Key = tuple[str, str]
 
 # A version that is not the newest any more is deflated if it is large, as invoices are. What is small, or still asked
-# for, is kept as it is: to deflate it too would save a third of the memory and cost a sixth more time (docs/simulator.md).
+# for, is kept as it is: to deflate it too would save a third of the memory and cost a sixth more time.
 _LARGE = 1200
 _EXAMPLES = 8  # objects of a kind against which later ones are deflated: they share most words
 _WINDOW, _MEMORY, _LEVEL = 13, 6, 1  # a small window does as well, for objects are small, and costs half the time
