@@ -44,6 +44,9 @@ HERE = Path(__file__).parent
 MOST_LINES = 40
 MOST_INVOICES = 20
 
+# Follows the preheader: else lists of mails fill the rest of their line with the words of the layout.
+REST_OF_THE_PREVIEW = Markup("&#847;&zwnj;&nbsp;") * 80
+LONGEST_IN_ONE_PIECE = 24  # characters
 LONGEST = 300  # characters of one text that others wrote: more is no name, and would push the rest out of sight
 
 # Control characters, line ends, marks that turn the direction of what follows, halves of characters.
@@ -133,7 +136,7 @@ def environment(locale: str, template_dir: str | None) -> Environment:
     )
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(_translations(locale), newstyle=True)  # type: ignore[attr-defined]
-    for name in ("money", "percent", "number", "listed", "tax_name", "tax_number"):
+    for name in ("percent", "number", "listed", "tax_name", "tax_number"):
         made.filters[name] = partial(getattr(format, name), locale=locale)
     for name in ("date", "day_and_month", "month"):
         made.filters[name] = _unbroken_in_html(partial(getattr(format, name), locale=locale))
@@ -142,9 +145,12 @@ def environment(locale: str, template_dir: str | None) -> Environment:
         "unbroken": format.unbroken,
         "card_brand": format.card_brand,
         "minus": _minus,
+        "money": partial(_money, locale=locale),
+        "whole": _whole,
     }
     made.globals |= {
         "locale": locale,
+        "rest_of_the_preview": REST_OF_THE_PREVIEW,
         "lang": locale.replace("_", "-"),
         "other_lang": other_than(locale).replace("_", "-"),
         "ways_to_pay": ways_to_pay,
@@ -219,6 +225,19 @@ def invoices_shown(invoices: tuple[Item, ...]) -> tuple[tuple[Item, ...], tuple[
 
 def _minus(amount: Money) -> Money:
     return Money(-amount.minor, amount.currency)
+
+
+def _money(amount: Money, locale: str) -> str:
+    """An amount with a true minus sign: a hyphen is shorter, and screen readers pass over it."""
+    return format.money(amount, locale).replace("-", "\u2212")
+
+
+@pass_eval_context
+def _whole(context: EvalContext, text: str) -> str:
+    """An invoice's number that no line of the HTML part breaks at its hyphen; a very long one may break."""
+    if not context.autoescape or len(text) > LONGEST_IN_ONE_PIECE:
+        return text
+    return Markup('<span class="whole">{}</span>').format(text)
 
 
 def _sum_of(lines: tuple[Line, ...]) -> Money:

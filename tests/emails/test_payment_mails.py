@@ -26,7 +26,7 @@ def test_a_part_payment_says_what_is_left() -> None:
     mail = rendered(kinds.payment_received, samples.PAYMENT_RECEIVED["part"], "en_CA")
     assert mail.subject == "Payment received, $6,240.00 (invoice F-10377)"
     assert (
-        "We received $6,240.00 by cheque on Jan 15, 2021 (no. 001482), thank you.\n"
+        "We received $6,240.00 by cheque on Jan 15, 2021 (no.\u00a0001482), thank you.\n"
         "A balance of $6,240.00 remains on invoice F-10377.\n" in mail.text
     )
 

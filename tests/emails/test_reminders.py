@@ -87,7 +87,7 @@ def test_the_final_notice_has_the_whole_statement_and_its_total() -> None:
     mail = rendered(kinds.final_notice, samples.FINAL_NOTICE["with_others"], "fr_CA")
     assert mail.subject == "Dernier avis, facture F-10428"
     for part in (mail.text, Document(mail.html).text):
-        assert "F-10377" in part and "58 jours de retard" in part and f"9{NBSP}317,93{NBSP}$" in part
+        assert "F-10377" in part and "73 jours de retard" in part and f"9{NBSP}317,93{NBSP}$" in part
     assert rendered(kinds.final_notice, samples.FINAL_NOTICE["with_others"], "en_CA").subject == (
         "Final notice, invoice F-10428"
     )
@@ -113,9 +113,9 @@ def test_suspension_is_said_only_where_there_is_a_date_for_it() -> None:
 def test_the_chosen_way_comes_first_but_after_a_returned_cheque_the_wire_does() -> None:
     chosen = dataclasses.replace(samples.REMINDER_1["3_days"], offline_method="check")
     text = rendered(kinds.reminder_1, chosen, "fr_CA").text
-    assert text.index(f"Chèque{NBSP}:") < text.index(f"Virement bancaire{NBSP}:")
+    assert text.index(f"Chèque{NBSP}:") < text.index(f"Virement{NBSP}:")
     text = rendered(kinds.payment_returned, samples.PAYMENT_RETURNED["with_a_fee"], "fr_CA").text
-    assert text.index(f"Virement bancaire{NBSP}:") < text.index(f"Chèque{NBSP}:")
+    assert text.index(f"Virement{NBSP}:") < text.index(f"Chèque{NBSP}:")
 
 
 def test_a_fee_is_said_only_where_one_is_asked_for() -> None:

@@ -124,3 +124,23 @@ def test_each_kind_is_found_by_its_name_and_has_its_templates() -> None:
             assert (TEMPLATES / kind.name / file).is_file()
     with pytest.raises(KeyError):
         kinds.named("no_such_kind")
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_no_line_breaks_within_an_invoice_number(locale: str) -> None:
+    mail = rendered(kinds.payment_received, samples.PAYMENT_RECEIVED["several_invoices"], locale)
+    pieces = re.findall(r"(class=\"whole\" style=\"white-space: ?nowrap;?\">)?F-10377", mail.html)
+    assert len(pieces) == 4 and all(pieces)
+    assert "<" not in mail.text
+
+
+def test_a_number_too_long_for_a_line_may_break() -> None:
+    long = dataclasses.replace(samples.REMINDER_1["3_days"], number="F-" + "1" * 40)
+    mail = rendered(kinds.reminder_1, long, "fr_CA")
+    assert "F-1111" in mail.html and 'class="whole"' not in mail.html
+
+
+def test_what_is_taken_off_has_a_true_minus_sign() -> None:
+    mail = rendered(kinds.invoice, samples.INVOICE["paid_by_cheque"], "fr_CA")
+    for part in (mail.text, Document(mail.html).text):
+        assert "\u22121\u00a0180,00\u00a0$" in part and "-1" not in part.replace("F-1", "")

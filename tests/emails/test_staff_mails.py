@@ -39,7 +39,7 @@ def test_an_alert_counts_as_its_language_does() -> None:
     one = dataclasses.replace(context, count=1)
     assert rendered(kinds.ops_alert, context, "fr_CA").subject == "[Alerte] 3 événements attendent une intervention"
     assert rendered(kinds.ops_alert, one, "fr_CA").subject == "[Alerte] 1 événement attend une intervention"
-    assert rendered(kinds.ops_alert, one, "en_CA").subject == "[Alert] 1 event waits for a person"
+    assert rendered(kinds.ops_alert, one, "en_CA").subject == "[Alert] 1 event needs a person"
 
 
 @pytest.mark.parametrize("kind", STAFF, ids=lambda kind: kind.name)
