@@ -52,7 +52,7 @@ def test_help_names_the_verbs_and_every_reading_one_takes_json(monkeypatch):
         ("clock", "move-to"),
         ("clock", "reset"),
         ("db", "upgrade"),
-        *(("emails", verb) for verb in ("mark-sent", "preview", "resend", "revoke", "send-test")),
+        *(("emails", verb) for verb in ("clear-address", "mark-sent", "preview", "resend", "revoke", "send-test")),
         ("events", "replay"),
         ("outbox", "release"),
         ("simulate", "serve"),
