@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from simulator import Simulation, Site, story
+from simulator import Refused, Simulation, Site, story
 from simulator.http import create_app
 from simulator.pages import Desk, pages
 from simulator.pages.deeds import DEEDS
@@ -126,6 +127,18 @@ def test_every_page_answers_in_both_languages_and_is_well_made(browser: FlaskCli
         assert not page.all("script", "style"), address
         assert not [attributes for _, attributes in page.tags if "style" in attributes], address
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
+
+
+def test_a_page_never_shows_what_is_being_done_and_then_is_not(site: Site, browser: FlaskClient) -> None:
+    seen: list[str] = []
+    reader = threading.Thread(target=lambda: seen.append(browser.get("/_sim/customers").text))
+    with pytest.raises(Refused), site.as_one("api"):
+        site.create_customer(id="half", company="Une moitié")
+        reader.start()
+        reader.join(0.2)  # long enough for a page that would not wait
+        raise Refused("changed our mind")
+    reader.join()
+    assert "Atelier Nord" in seen[0] and "half" not in seen[0]
 
 
 def test_french_comes_first_and_the_other_language_is_remembered(browser: FlaskClient) -> None:
