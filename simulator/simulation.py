@@ -28,7 +28,9 @@ class Simulation:
 
     Billing and deliveries fall due in one order, each at its own instant. `on_move` is called with every instant the
     clock comes to, before the events of that instant are sent: whoever keeps a clock beside the site's sets it there.
-    Nothing is sent while the site's lock is held, so a receiver may ask the API. Call nothing here while holding it.
+    One thread at a time moves the clock or sends: whoever has `turn`. Who moves it on from where it stands takes the
+    turn before looking where that is. Nothing is sent while the site's lock is held, so a receiver may ask the API.
+    Call nothing here while holding that.
 
     Without `run_clock` no thread is started: time stands still, and `send_due` sends.
     """
@@ -47,7 +49,7 @@ class Simulation:
         self.on_move = on_move
         self.clock_mode: ClockMode = "frozen"
         self.factor = 1.0
-        self._turn = threading.RLock()  # one thread moves the clock or sends
+        self.turn = threading.RLock()
         self._stopped = threading.Event()
         self._ticker: threading.Thread | None = None
 
@@ -59,7 +61,7 @@ class Simulation:
 
     @endpoints.setter
     def endpoints(self, endpoints: Iterable[Endpoint]) -> None:
-        with self._turn:
+        with self.turn:
             self.deliveries.endpoints = tuple(endpoints)
 
     @property
@@ -68,7 +70,7 @@ class Simulation:
 
     @chaos.setter
     def chaos(self, chaos: Chaos) -> None:
-        with self._turn:
+        with self.turn:
             self.deliveries.chaos = chaos
 
     @property
@@ -79,13 +81,13 @@ class Simulation:
 
     def advance(self, **step: float) -> None:
         """Move the clock ahead by a timedelta's arguments: `simulation.advance(days=3)`."""
-        with self._turn:
+        with self.turn:
             self.advance_to(self.site.now + timedelta(**step))
 
     def advance_to(self, instant: datetime) -> None:
         """Move the clock ahead; what falls due on the way happens, is sent and is retried at its own instant."""
         instant = instant.astimezone(UTC)
-        with self._turn:
+        with self.turn:
             while (due := self.next_due_at) is not None and due <= instant and not self._stopped.is_set():
                 self._come_to(due)
             if not self._stopped.is_set():
@@ -105,7 +107,7 @@ class Simulation:
 
     def send_due(self) -> int:
         """Send what is due; how many attempts that took."""
-        with self._turn:
+        with self.turn:
             return self.deliveries.send_due(self.site.now)
 
     def run_clock(self, mode: ClockMode, factor: float = 1) -> None:
@@ -151,7 +153,7 @@ class Simulation:
         self.deliveries.stop()
         if ticker := self._ticker:
             ticker.join()
-        with self._turn:
+        with self.turn:
             self.deliveries.close()
 
     def __enter__(self) -> Simulation:
@@ -166,37 +168,37 @@ class Simulation:
 
     def resend(self, event_id: str) -> list[Attempt]:
         """Send an event once more, as a person does from the list of events. Accepted, it makes a retry needless."""
-        with self._turn:
+        with self.turn:
             return self.deliveries.send_again(event_id)
 
     def send_twice(self, event_id: str) -> list[Attempt]:
         """Send an event twice, one after the other."""
-        with self._turn:
+        with self.turn:
             return self.deliveries.send_again(event_id, times=2)
 
     def send_spoiled(self, event_id: str, trick: str) -> list[Attempt]:
         """Send an event once more with a fault: cut, credentials, v1 or altered (chaos.py says what each is)."""
-        with self._turn:
+        with self.turn:
             return self.deliveries.send_again(event_id, trick=trick)
 
     def send_late(self, event_id: str, by: timedelta = timedelta(hours=1)) -> None:
         """Send an event that much later on the site's clock; one that was sent already goes a second time then."""
-        with self._turn:
+        with self.turn:
             self.deliveries.send_late(event_id, self.site.now + by)
 
     def send_shuffled(self, event_ids: Sequence[str]) -> list[Attempt]:
         """Send these events now, in another order than the one given."""
-        with self._turn:
+        with self.turn:
             return self.deliveries.send_shuffled(event_ids)
 
     def drop(self, event_id: str) -> None:
         """Lose an event that still waits to be sent or retried."""
-        with self._turn:
+        with self.turn:
             self.deliveries.drop(event_id)
 
     def send_test(self, endpoint_id: str, event_type: str = "subscription_created") -> Attempt:
         """What the "Test webhook" button does: one event with sample objects, whose ids start with cbdemo_."""
-        with self._turn:
+        with self.turn:
             return self.deliveries.send_test(
                 self.deliveries.endpoint(endpoint_id), _sample(event_type, self.site.now, str(self.site.zone))
             )

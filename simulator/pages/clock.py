@@ -21,30 +21,39 @@ FASTEST = 3600  # times as fast as real time
 
 
 def _one_day(simulation: Simulation, id: str, values: Values) -> Done:
-    return _move(simulation, add_days(simulation.site.now, 1, simulation.site.zone))
+    return _move(simulation, lambda now: add_days(now, 1, simulation.site.zone))
 
 
 def _one_month(simulation: Simulation, id: str, values: Values) -> Done:
-    return _move(simulation, add_months(simulation.site.now, 1, simulation.site.zone))
+    return _move(simulation, lambda now: add_months(now, 1, simulation.site.zone))
 
 
 def _next_due(simulation: Simulation, id: str, values: Values) -> Done:
-    due = simulation.next_due_at
-    if due is None:
-        raise Refused("nothing is due", code="nothing_due")
-    return _move(simulation, due)
+    def next_due(now: datetime) -> datetime:
+        due = simulation.next_due_at
+        if due is None:
+            raise Refused("nothing is due", code="nothing_due")
+        return due
+
+    return _move(simulation, next_due)
 
 
 def _jump(simulation: Simulation, id: str, values: Values) -> Done:
-    if values["to"] < simulation.site.now:
-        raise Refused("the clock of a site never goes back", code="clock_back")
-    if values["to"] - simulation.site.now > FARTHEST:
-        raise Refused("that is too far for one go", code="clock_far")
-    return _move(simulation, values["to"])
+    def there(now: datetime) -> datetime:
+        to: datetime = values["to"]
+        if to < now:
+            raise Refused("the clock of a site never goes back", code="clock_back")
+        if to - now > FARTHEST:
+            raise Refused("that is too far for one go", code="clock_far")
+        return to
+
+    return _move(simulation, there)
 
 
-def _move(simulation: Simulation, to: datetime) -> Done:
-    simulation.advance_to(to)
+def _move(simulation: Simulation, to: Callable[[datetime], datetime]) -> Done:
+    """Move the clock from where it stands; it does not go on by itself meanwhile."""
+    with simulation.turn:
+        simulation.advance_to(to(simulation.site.now))
     return Done("clock", "", {"now": simulation.site.now})
 
 

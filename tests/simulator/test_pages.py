@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,19 @@ def test_every_page_answers_in_both_languages_and_is_well_made(browser: FlaskCli
         assert not page.all("script", "style"), address
         assert not [attributes for _, attributes in page.tags if "style" in attributes], address
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
+
+
+def test_a_day_is_counted_from_where_the_clock_stands_when_it_is_moved(
+    site: Site, simulation: Simulation, browser: FlaskClient
+) -> None:
+    start, answers = site.now, []
+    person = threading.Thread(target=lambda: answers.append(browser.post("/_sim/do/one-day").status_code))
+    with simulation.turn:  # as the running clock has it
+        person.start()
+        person.join(0.2)  # long enough to look at the clock too early
+        simulation.advance(days=2)
+    person.join()
+    assert (answers, site.now - start) == ([303], timedelta(days=3))
 
 
 def test_a_page_never_shows_what_is_being_done_and_then_is_not(site: Site, browser: FlaskClient) -> None:
