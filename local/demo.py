@@ -246,6 +246,8 @@ def _live(local: LocalSite, stopped: threading.Event, url: str, *, wanted: bool,
     """Live the story, where it is wanted and the site began with it; then let the clock run until stopped."""
     if wanted and not local.is_story:
         say("No story: this site began without it, and has gone its own way; ./dev reset plays it.")
+    elif not wanted and (local.is_story or local.deeds):
+        say(f"Things done on the site before: {local.deeds}; they stand. ./dev reset begins an empty one.")
     elif wanted:
         local.desk.closed = True
         try:
@@ -259,7 +261,7 @@ def _live(local: LocalSite, stopped: threading.Event, url: str, *, wanted: bool,
         local.desk.closed = False
         say("\ndemo played")
     if stay:
-        local.simulation.run_clock("real")
+        local.let_the_clock_run()
         say(f"the make-believe Chargebee is open at {url}/_sim/")
         stopped.wait()
     return 0

@@ -24,9 +24,11 @@ from models.session import transaction
 from simulator import Endpoint, Simulation, Site, story
 from simulator.api.traffic import Limits
 from simulator.http import create_app
-from simulator.journal import MOVED, Journal
+from simulator.journal import MOVED, Journal, Strayed
 from simulator.pages import Desk, Form, pages
+from simulator.pages.forms import Unreadable
 from simulator.server import serving
+from simulator.state import Refused
 from worker.settings import Settings
 
 _APART = timedelta(seconds=1.5)  # that the two clocks may be, for what it takes to set one
@@ -99,7 +101,8 @@ class LocalSite:
         self._lost = {id for line in self.journal.lines() if line.kind == "lost" for id in line.what}
         self._noted_losses = 0
         self._looked_at = 0  # events that were passed over or are to be sent
-        self._noted: tuple[int, datetime] = 0, self.site.now  # how far events and the clock had come
+        self._runs: tuple[Any, ...] = ("real", 1.0)  # how the clock is to go once people may act
+        self._noted: tuple[Any, ...] = ()  # how far events and the clock had come, and how it went
 
     def bring_back(self) -> None:
         """Do again what the journal holds; what the receiver has not got of it is to be sent.
@@ -109,7 +112,7 @@ class LocalSite:
         """
         limit, self._limits.per_minute = self._limits.per_minute, 1_000_000
         self.journal.again(self.site, began=self._pass_over, step=self._again(self._play), deed=self._again(self._deed),
-                           call=self._again(self._call), lost=self._pass_over, clock=self._pass_over)  # fmt: skip
+                           call=self._again(self._call), lost=self._pass_over, clock=self._clock)  # fmt: skip
         self._limits.per_minute = limit
         begun = next(self.journal.lines(), None) is not None
         self.journal.begin(self.site)
@@ -136,8 +139,20 @@ class LocalSite:
         known = known_events(self.engine, [record.id for record in records]) | self._lost
         self.simulation.deliveries.pass_over(known.__contains__)
 
+    def let_the_clock_run(self) -> None:
+        """As it did when the site was left; that of a new one as fast as ours."""
+        self.simulation.run_clock(*self._runs)
+        self._runs = ()
+
+    def _clock(self, *ran: Any) -> None:
+        self._pass_over()
+        self._runs = ran or self._runs
+
     def _deed(self, name: str, id: str, form: Form) -> None:
-        self.desk.again(name, id, form)
+        try:
+            self.desk.again(name, id, form)
+        except (Refused, Unreadable) as no_longer:
+            raise Strayed(f"{self.journal.path} has {name}, which cannot be done any more ({no_longer})") from None
         self.deeds += 1
 
     def play(self, step: story.Step, *, quietly: bool = False) -> int:
@@ -209,13 +224,15 @@ class LocalSite:
 
     def _note_time(self, *, even_if_quiet: bool = False) -> None:
         with self.site.lock:
-            events, now = standing = self._standing()
-            if events != self._noted[0] or (even_if_quiet and now != self._noted[1]):
-                self.journal.note(MOVED)
+            standing = self._standing()
+            if standing[0] != self._noted[0] or (even_if_quiet and standing != self._noted):
+                self.journal.note(MOVED, *standing[2:])
                 self._noted = standing
 
-    def _standing(self) -> tuple[int, datetime]:
-        return len(self.site.event_records), self.site.now
+    def _standing(self) -> tuple[Any, ...]:
+        """Events, the clock, and (once people may act) how it goes."""
+        goes = self._runs or (self.simulation.clock_mode, self.simulation.factor)
+        return len(self.site.event_records), self.site.now, *goes
 
 
 def known_events(engine: Engine, ids: Sequence[str]) -> set[str]:

@@ -304,7 +304,7 @@ class Plan:
         self.made |= environment.secrets_of(self.home, self.chosen)
         port = self._port()
         self.made["PORT"] = str(port)
-        self.pages_port = port + 1 if children.is_free(port + 1) else children.free_port()
+        self.pages_port = self._near(1)
         if not environment.is_given(self.chosen, "PUBLIC_URL"):
             self.made["PUBLIC_URL"] = f"http://127.0.0.1:{self.pages_port}"
         self._check()
@@ -356,6 +356,11 @@ class Plan:
             raise LocalError(f"port {wanted} is taken; set PORT to another one, or leave it out to get a free one")
         return int(wanted)
 
+    def _near(self, steps: int) -> int:
+        """So many steps from the receiver's port, if that is free: the next start finds the same one."""
+        port = int(self.made["PORT"]) + steps
+        return port if port < 65536 and children.is_free(port) else children.free_port()
+
     def _check(self) -> None:
         """Refuse settings that are wrong before anything starts; what we shall start ourselves has an address then."""
         to_come: dict[str, str] = {}
@@ -381,7 +386,7 @@ class Plan:
     def _mailbox(self) -> None:
         if environment.is_given(self.chosen, "MAIL_URL"):
             return
-        smtp, pages, folder = children.free_port(), children.free_port(), self.home / "mail"
+        smtp, pages, folder = children.free_port(), self._near(2), self.home / "mail"
         ports = ["--smtp-port", str(smtp), "--http-port", str(pages)]
         self.stack.start("mailbox", _python("local.mailbox", *ports, "--dir", str(folder)), self.settings)
         self.made["MAIL_URL"] = f"smtp://127.0.0.1:{smtp}"
@@ -398,7 +403,7 @@ class Plan:
                 )
             self.demo = False
         else:
-            self.made |= environment.simulated_site(self.home, f"http://127.0.0.1:{children.free_port()}")
+            self.made |= environment.simulated_site(self.home, f"http://127.0.0.1:{self._near(3)}")
 
     def _migrate(self) -> None:
         """Bring the database up to date; Alembic, which is slow to load, is left alone when it is."""
@@ -467,8 +472,8 @@ class Plan:
 def run(home: Path, *, once: bool, demo: bool, verbose: bool, console: Console) -> int:
     """Bring the stack up, play the demo, and stay until Ctrl-C or the end of a process; the exit code."""
     plan = Plan(home, console, demo=demo)
-    if demo and not verbose:
-        console.story = "demo"
+    if not verbose:
+        console.story = "demo" if demo else "chargebee"
     for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sign, plan.stack.ask_to_stop)
     code = 0
@@ -476,8 +481,8 @@ def run(home: Path, *, once: bool, demo: bool, verbose: bool, console: Console) 
         start = time.monotonic()
         plan.up()
         console.say(f"\nReady after {time.monotonic() - start:.1f} s.")
-        _show(plan.links, console)
         if plan.demo:
+            _show(plan.links, console)
             code = plan.play(stay=not once)
             console.say("\nThe demo has been played." if code == 0 else f"\nThe demo failed (exit code {code}).")
         if not once:

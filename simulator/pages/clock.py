@@ -159,8 +159,8 @@ add(
     Deed(
         "run-clock", "clock", _run,
         (
-            choice("mode", "frozen", "real"),
-            Field("factor", "whole", least=1, most=FASTEST, default=lambda site, show, body: "1"),
+            replace(choice("mode", "frozen", "real"), default=lambda site, show, body: body["mode"]),
+            Field("factor", "whole", least=1, most=FASTEST, default=lambda site, show, body: f"{body['factor']:.0f}"),
         ),
         reach="moment",
     )

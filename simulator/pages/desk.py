@@ -105,6 +105,8 @@ class Desk:
             return self.site.event(id)
         if kind == "webhooks":
             return {"endpoints": self.simulation.endpoints, "chaos": self.simulation.chaos}
+        if kind == "clock":
+            return {"mode": self.simulation.clock_mode, "factor": self.simulation.factor}
         return {}
 
     def told(self, number: int) -> Told | None:

@@ -14,6 +14,7 @@ import pytest
 from local.children import free_port
 from local.site import LocalSite
 from simulator import story
+from simulator.journal import Strayed
 from simulator.server import serving
 from tests.builders import Quittance, settings_for
 from webhooks.app import create_app
@@ -143,6 +144,29 @@ def test_a_restart_goes_on_where_the_site_was_left(open_site: Open, quittance: Q
         assert abs((business_now(quittance) - now).total_seconds()) < 3
         opened.do("one-day")
     assert quittance.rows("select count(*) from inbox_events") == received
+
+
+def test_a_clock_that_was_stopped_stays_so_at_the_next_start(open_site: Open) -> None:
+    with open_site() as opened:
+        opened.local.let_the_clock_run()
+        assert opened.local.simulation.clock_mode == "real"
+        opened.do("run-clock", mode="frozen", factor="1")
+    with open_site() as opened:
+        opened.local.let_the_clock_run()
+        assert opened.local.simulation.clock_mode == "frozen"
+        opened.do("run-clock", mode="real", factor="60")
+    with open_site() as opened:
+        opened.local.let_the_clock_run()
+        assert (opened.local.simulation.clock_mode, opened.local.simulation.factor) == ("real", 60)
+
+
+def test_a_deed_that_cannot_be_done_again_is_said(open_site: Open, tmp_path: Path) -> None:
+    with open_site() as opened:
+        opened.do("order", **ORDER)
+    (journal,) = tmp_path.rglob("*.journal")
+    journal.write_text(journal.read_text().replace('"seats": ["5"]', '"seats": ["cinq"]'))
+    with pytest.raises(Strayed, match="order, which cannot be done any more"), open_site():
+        pass
 
 
 def stripped(dump: bytes) -> bytes:
