@@ -55,6 +55,8 @@ class Subscriptions(Pauses):
         must_be_settings(settings)
         if trial_end is None and trial_days:
             trial_end = (starts_at or self.now) + timedelta(days=trial_days)
+        if starts_at and seconds(starts_at) < self._timestamp():
+            raise WrongValue("start_date is in the past: this site does not backdate", "start_date")
         if billing_cycles is not None and billing_cycles < 1:
             raise WrongValue("billing_cycles must be at least 1", "billing_cycles")
         sold = [{"item_price_id": price_id, "quantity": seats}] if price_id else []

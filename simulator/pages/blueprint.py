@@ -33,6 +33,7 @@ def pages(desk: Desk) -> Blueprint:
     blueprint.add_url_rule("/do/<deed>", "do", do, methods=["POST"])
     blueprint.add_url_rule("/do/<deed>/<path:id>", "do", do, methods=["POST"])
     blueprint.add_url_rule("/<path:nowhere>", "nowhere", _nowhere)
+    blueprint.record_once(lambda setup: setup.app.add_url_rule("/", "front", _front))
     blueprint.before_app_request(_only_from_here)
     blueprint.after_request(_guarded)
     blueprint.register_error_handler(HTTPException, partial(_problem, desk))
@@ -64,6 +65,11 @@ def _do(desk: Desk, deed: str, id: str = "") -> str | BaseResponse | tuple[str, 
     except Refused as refusal:
         return views.of(desk, chosen, id, Failure(deed, request.form, refusal=refusal)), refusal.status
     return redirect(url_for(f"sim.{told.done.kind}", id=told.done.id or None, told=told.number), 303)
+
+
+def _front() -> BaseResponse:
+    """Who types the address of the server alone wants the pages."""
+    return redirect(url_for("sim.overview"))
 
 
 def _nowhere(nowhere: str) -> Response:

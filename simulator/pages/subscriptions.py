@@ -161,6 +161,11 @@ def seats_of(subscription: Body) -> int:
     return int(plans[0].get("quantity", 1)) if plans else 0
 
 
+def counting_seats(subscription: Body) -> int:
+    """The seats that somebody may use just now: none of a subscription that is cancelled, paused or to come."""
+    return seats_of(subscription) if subscription["status"] in LIVE else 0
+
+
 def _prices(item_type: str) -> Callable[[Site, Show, Body], list[Option]]:
     """The prices of the catalogue of one type, each with what it costs."""
 

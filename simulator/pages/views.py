@@ -16,7 +16,7 @@ from .deeds import DEEDS, Deed
 from .desk import Desk
 from .invoices import payments_of
 from .render import ROWS, Failure, form_of, forms, latest_deeds, page, rows
-from .subscriptions import seats_of
+from .subscriptions import counting_seats
 
 View = Callable[..., str]
 _LATEST = 8  # events and deeds on the overview
@@ -55,7 +55,7 @@ def overview(desk: Desk, failure: Failure | None = None) -> str:
         deeds=latest_deeds(desk, _LATEST),
         about=_about(desk),
         next_due_at=desk.simulation.next_due_at,
-        clock_forms=forms(desk, "clock", "", {}, failure),
+        clock_forms=forms(desk, "clock", "", desk.subject("clock", ""), failure),
         failure=failure,
     )
 
@@ -97,7 +97,7 @@ def customer(desk: Desk, id: str, failure: Failure | None = None) -> str:
         cards=customer_deeds.cards_of(site, id),
         subscriptions=site.find("subscription", customer_id=id)[: -ROWS - 1 : -1],
         invoices=site.find("invoice", customer_id=id)[: -ROWS - 1 : -1],
-        seats_of=seats_of,
+        seats_of=counting_seats,
         forms=forms(desk, "customer", id, body, failure),
         failure=failure,
     )
@@ -114,7 +114,7 @@ def subscriptions(desk: Desk, failure: Failure | None = None) -> str:
         rows=rows(found),
         state=state,
         states=SUBSCRIPTION_STATES,
-        seats_of=seats_of,
+        seats_of=counting_seats,
         customer_of=_customer_of(desk),
         failure=failure,
     )
@@ -132,7 +132,7 @@ def subscription(desk: Desk, id: str, failure: Failure | None = None) -> str:
         customer=site.current("customer", body["customer_id"]),
         invoices=invoices[: -ROWS - 1 : -1],
         owed=sum(invoice["amount_due"] for invoice in invoices if invoice["status"] in OPEN),
-        seats=seats_of(body),
+        seats=counting_seats(body),
         forms=forms(desk, "subscription", id, body, failure),
         failure=failure,
     )
@@ -238,7 +238,7 @@ def clock(desk: Desk, failure: Failure | None = None) -> str:
         factor=desk.simulation.factor,
         coming=desk.site.coming(_DUE),
         next_due_at=desk.simulation.next_due_at,
-        forms=forms(desk, "clock", "", {}, failure),
+        forms=forms(desk, "clock", "", desk.subject("clock", ""), failure),
         failure=failure,
     )
 

@@ -155,6 +155,10 @@ def test_a_page_never_shows_what_is_being_done_and_then_is_not(site: Site, brows
     assert "Atelier Nord" in seen[0] and "half" not in seen[0]
 
 
+def test_the_bare_address_leads_to_the_pages(browser: FlaskClient) -> None:
+    assert browser.get("/").headers["Location"] == "/_sim/"
+
+
 def test_french_comes_first_and_the_other_language_is_remembered(browser: FlaskClient) -> None:
     assert "Vue d’ensemble" in text_of(browser.get("/_sim/"))
     assert "Overview" in text_of(browser.get("/_sim/?lang=en", follow_redirects=True))
@@ -493,8 +497,10 @@ def test_the_life_of_a_subscription(browser: FlaskClient, site: Site) -> None:
     do(browser, "change-plan", SEATS, plan=MONTHLY.id)
     do(browser, "move-subscription", SEATS, customer=story.TEST1234)
     assert site.current("subscription", SEATS)["customer_id"] == story.TEST1234
+    assert "2 licences" in text_of(browser.get(f"/_sim/subscriptions/{SEATS}"))
     do(browser, "cancel-now", SEATS, credit="yes")
     assert status() == "cancelled"
+    assert "0 licence" in text_of(browser.get(f"/_sim/subscriptions/{SEATS}"))
     do(browser, "reactivate", SEATS)
     assert status() == "active"
     do(browser, "delete-subscription", SEATS)

@@ -34,6 +34,12 @@ def test_an_order_is_an_active_term_and_an_invoice_for_it(site: Site) -> None:
     assert (line["quantity"], line["unit_amount"], line["amount"]) == (3, 5900, 17700)
 
 
+def test_a_start_in_the_past_is_refused_and_not_passed_over(site: Site) -> None:
+    with pytest.raises(WrongValue, match="start_date is in the past"):
+        site.subscribe("marie", MONTHLY.id, 3, id="boreal", starts_at=site.now - timedelta(days=1))
+    assert site.subscribe("marie", MONTHLY.id, 3, id="boreal", starts_at=site.now)["status"] == "active"
+
+
 def test_an_add_on_is_a_line_of_its_own_and_has_no_quantity(site: Site) -> None:
     body = site.subscribe("marie", YEARLY.id, 2, addons={SUPPORT.id: 1}, id="boreal")
     assert [item.get("quantity") for item in body["subscription_items"]] == [2, None]
