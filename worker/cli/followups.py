@@ -7,7 +7,7 @@ from typing import Any
 import click
 from sqlalchemy import select
 
-from models import Followup
+from models import Customer, Followup
 from worker.settings import Settings
 
 from .database import looking
@@ -26,7 +26,8 @@ def command() -> None:
 @as_json
 def list_(closed_too: bool, limit: int, as_json: bool) -> None:
     """Open follow-ups, the one that was due first on top; days late on today's date in the site's zone."""
-    wanted = select(Followup).limit(limit + 1)
+    wanted = select(Followup, Customer.company).outerjoin(Customer, Customer.id == Followup.customer_id)
+    wanted = wanted.limit(limit + 1)
     if closed_too:
         wanted = wanted.order_by(Followup.opened_at.desc(), Followup.invoice_id)
     else:
@@ -34,7 +35,7 @@ def list_(closed_too: bool, limit: int, as_json: bool) -> None:
     settings = Settings.read()
     with looking(settings) as session:
         shapes = Shapes.of(settings, session)
-        found = [shapes.followup(row) for row in session.scalars(wanted)]
+        found = [shapes.followup(row) | {"company": company} for row, company in session.execute(wanted)]
     rows: list[dict[str, Any]] = found[:limit]
     if as_json:
         say_json({"followups": rows})
@@ -51,7 +52,7 @@ def list_(closed_too: bool, limit: int, as_json: bool) -> None:
         cells = [
             (
                 row["invoice_id"],
-                row["customer_id"],
+                row["company"] or row["customer_id"],
                 row["state"],
                 display(row["balance"]),
                 row["due_on"],

@@ -16,6 +16,7 @@ def test_open_followups_are_listed_with_how_late_they_are(live, read, run):
     assert (followup["days_late"], followup["bucket"]) == (32, "31-60")
     assert followup["balance"] == {"minor": 172463, "currency": "CAD", "display": "1\u00a0724,63\u00a0$"}
     told = run("followups", "list").stdout
+    assert "Atelier Nord" in told and followup["company"] == "Atelier Nord"
     assert "F-10431" in told and "31-60" in told and "F-10428" not in told
 
 
