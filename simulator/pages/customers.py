@@ -103,7 +103,7 @@ def named(customer: Body) -> Link:
 
 def cards_of(site: Site, customer_id: str) -> list[Body]:
     """The cards of a customer, the newest last."""
-    return site.find("payment_source", customer_id=customer_id)
+    return site.find("payment_source", customer_id=customer_id, type="card")
 
 
 def _cards(site: Site, show: Show, body: Body) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..balances import OPEN
+from ..customers import METHODS_BY_HAND
 from ..site import Site
 from ..state import Body
 from .deeds import Deed, Done, add, on_site
@@ -72,12 +73,12 @@ def _stop_dunning(site: Site, id: str, values: Values) -> Done:
 
 
 def _refund(site: Site, id: str, values: Values) -> Done:
-    invoice = site.current("invoice", id)
-    if _by_card(site, invoice):
+    """Give money back the way it came: through the gateway where some came through it, else by hand."""
+    methods = [payment["payment_method"] for payment in payments_of(site, site.current("invoice", id))]
+    if any(method not in METHODS_BY_HAND for method in methods):
         refund = site.refund(id, values["amount"])
     else:
-        method = payments_of(site, invoice)[-1]["payment_method"]
-        refund = site.record_refund(id, values["amount"], method=method)
+        refund = site.record_refund(id, values["amount"], method=methods[-1] if methods else "check")
     return _done(site, id, amount=Amount(refund["amount"]))
 
 

@@ -143,6 +143,24 @@ def test_a_day_is_counted_from_where_the_clock_stands_when_it_is_moved(
     assert (answers, site.now - start) == ([303], timedelta(days=3))
 
 
+def test_a_refund_of_an_invoice_that_nothing_is_paid_on_any_more_is_refused(site: Site, browser: FlaskClient) -> None:
+    assert site.current("invoice", "F-10431")["amount_paid"] == 0  # its cheque has bounced
+    assert browser.post("/_sim/do/refund/F-10431").status_code == 409
+
+
+def test_one_who_pays_from_a_bank_account_has_a_page_and_gets_money_back_there(
+    site: Site, browser: FlaskClient
+) -> None:
+    site.change_customer(story.ATELIER, auto_collection="on")
+    account = site.add_bank_account(story.ATELIER)
+    assert browser.get(f"/_sim/customers/{story.ATELIER}").status_code == 200
+    payment = site.pay_by_card("F-10431")
+    site.advance(days=5)
+    assert browser.post("/_sim/do/refund/F-10431", data={"amount": "10"}).status_code == 303
+    refund = site.current("transaction", site.current("transaction", payment["id"])["linked_refunds"][0]["txn_id"])
+    assert (refund["payment_method"], refund["amount"], account["type"]) == ("direct_debit", 1000, "direct_debit")
+
+
 def test_a_page_never_shows_what_is_being_done_and_then_is_not(site: Site, browser: FlaskClient) -> None:
     seen: list[str] = []
     reader = threading.Thread(target=lambda: seen.append(browser.get("/_sim/customers").text))
