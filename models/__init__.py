@@ -11,7 +11,7 @@ from .inbox import InboxEvent
 from .invoice import CreditNote, Invoice
 from .outbox import OutboxRow
 from .payment import Payment, PaymentApplication, Transaction
-from .reading import FoundEvent, JobSlot, Reading
+from .reading import FoundEvent, JobSlot, ListedObject, Reading
 from .recipient import DeadAddress, LanguageChoice, MailPace, MailReport, OptOut
 from .subscription import SeatEntry, Subscription, SubscriptionItem
 
@@ -32,6 +32,7 @@ __all__ = [
     "Invoice",
     "JobSlot",
     "LanguageChoice",
+    "ListedObject",
     "MailPace",
     "MailReport",
     "OptOut",

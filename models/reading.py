@@ -19,9 +19,24 @@ class Reading(Base):
     watermark: Mapped[datetime] = mapped_column(comment="everything up to here was read; never after business_now()")
     since: Mapped[datetime | None] = mapped_column(comment="where the reading that is under way began")
     next_offset: Mapped[str | None] = mapped_column(comment="its next page; NULL: the first one")
+    seeking: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="the list was read; what is not on it is asked for one by one"
+    )
     due_at: Mapped[datetime | None] = mapped_column(comment="real time; when to go on; NULL: when its turn comes")
     problem: Mapped[str | None] = mapped_column(comment="why the last page was not read")
     ended_at: Mapped[datetime | None] = mapped_column(comment="when the list was last read to its end")
+
+
+class ListedObject(Base):
+    """An object that was on the provider's list when the mirror was last compared with it."""
+
+    __tablename__ = "listed_objects"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    listed: Mapped[bool] = mapped_column(
+        server_default=text("true"), comment="false: it was not, and was asked for by itself"
+    )
 
 
 class FoundEvent(Base):

@@ -80,7 +80,7 @@ def reader_of(settings: Settings, engine: Engine, *, patience: float | None) -> 
 
 
 def _budget(settings: Settings, engine: Engine) -> Budget:
-    return Budget(engine, settings.chargebee_site or "", settings.chargebee_calls_per_minute)
+    return Budget(engine, settings.chargebee_site or "", settings.chargebee_calls_per_minute, patience=5)
 
 
 def signer_of(settings: Settings) -> Signer | None:

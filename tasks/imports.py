@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
@@ -24,6 +24,8 @@ from models.session import transaction
 
 from .inbox import take_events, take_in
 from .world import MIRRORS
+
+T = TypeVar("T")
 
 # Whose it is comes before what it is.
 KINDS = ("customer", "payment_source", "subscription", "invoice", "transaction", "credit_note")
@@ -62,7 +64,7 @@ def import_site(engine: Engine, gateway: Gateway, *, sleep: Callable[[float], No
     for kind in KINDS:
         name = f"import {kind}"
         while name in places:
-            page = _patiently(lambda kind=kind, at=places[name]: gateway.objects(kind, at), sleep)  # type: ignore[misc]
+            page = patiently(lambda kind=kind, at=places[name]: gateway.objects(kind, at), sleep)  # type: ignore[misc]
             with transaction(engine) as session:
                 new = sum(take_in(session, {kind: body}, origin="import") for body in page.rows)
                 _turn(session, places, name, page)
@@ -81,7 +83,7 @@ def backfill_events(
     with transaction(engine) as session:
         places = _places(session, [name])
     while name in places:
-        page = _patiently(lambda: gateway.events(since, places[name]), sleep)
+        page = patiently(lambda: gateway.events(since, places[name]), sleep)
         with transaction(engine) as session:
             new = len(take_events(session, page.rows, origin="import").new)
             _turn(session, places, name, page)
@@ -127,15 +129,15 @@ def _turn(session: Session, places: dict[str, str | None], name: str, page: Page
 def _pages(read: Callable[[str | None], Page], sleep: Callable[[float], None]) -> Iterator[Page]:
     offset: str | None = None
     while True:
-        page = _patiently(lambda: read(offset), sleep)  # noqa: B023 (called at once)
+        page = patiently(lambda: read(offset), sleep)  # noqa: B023 (called at once)
         yield page
         if page.next_offset is None:
             return
         offset = page.next_offset
 
 
-def _patiently(read: Callable[[], Page], sleep: Callable[[float], None]) -> Page:
-    """A page, after as many attempts as it takes within reason."""
+def patiently(read: Callable[[], T], sleep: Callable[[float], None]) -> T:
+    """What is read, after as many attempts as it takes within reason."""
     for attempt in range(ATTEMPTS - 1):
         try:
             return read()

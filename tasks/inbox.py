@@ -69,8 +69,19 @@ def is_due(session: Session) -> bool:
     return session.execute(due).first() is not None
 
 
-def take_in(session: Session, content: dict[str, Any], *, origin: str = "reconcile") -> bool:
-    """Put objects that the API showed through the same door as webhooks; False if the same was taken in before."""
+def take_in(
+    session: Session,
+    content: dict[str, Any],
+    *,
+    origin: str = "reconcile",
+    happened_at: datetime | None = None,
+    again: bool = False,
+) -> bool:
+    """Put objects that the API showed through the same door as webhooks; False if the same was taken in before.
+
+    `happened_at`, where it is not now, decides whether anybody is told. With `again`, what was taken in before is
+    applied once more.
+    """
     now = clock.now(session)
     kept = {"event_type": OBJECT_READ, "api_version": "v2", "content": content}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
@@ -82,12 +93,25 @@ def take_in(session: Session, content: dict[str, Any], *, origin: str = "reconci
         raw=json.dumps(body).encode(),
         digest=digest,
         event_type=OBJECT_READ,
-        occurred_at=now,
+        occurred_at=happened_at or now,
         api_version="v2",
         origin=origin,
         customer_ids=sorted(customers),
     )
-    return session.execute(row.on_conflict_do_nothing().returning(InboxEvent.id)).first() is not None
+    if again:
+        known = {name: getattr(row.excluded, name) for name in ("raw", "occurred_at", "origin")}
+        anew = {
+            "status": "pending",
+            "starts": 0,
+            "due_at": text("now()"),
+            "received_at": now,
+            "reason": None,
+            "ended_at": None,
+        }
+        put = row.on_conflict_do_update(index_elements=["id"], set_=known | anew)
+    else:
+        put = row.on_conflict_do_nothing()
+    return session.execute(put.returning(InboxEvent.id)).first() is not None
 
 
 @dataclass(frozen=True, slots=True)

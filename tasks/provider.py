@@ -33,7 +33,7 @@ LATE = timedelta(hours=1)  # so long after its instant, a cancellation that Char
 def read_object(delivery: Delivery) -> Outcome:
     """Read an object and put it through the same door as webhooks: after a tie nobody else knows what is true."""
     kind = delivery.row.name.removeprefix("read_")
-    content = _read(_gateway(delivery), kind, delivery.row.object_id)
+    content = read_content(_gateway(delivery), kind, delivery.row.object_id)
     with transaction(delivery.engine) as session:
         take_in(session, content)
     return Outcome("sent")
@@ -47,7 +47,7 @@ def confirm_cancellation(delivery: Delivery) -> Outcome:
     asked again; an hour late it becomes a finding.
     """
     id = delivery.row.object_id
-    content = _read(_gateway(delivery), "subscription", id)
+    content = read_content(_gateway(delivery), "subscription", id)
     with transaction(delivery.engine) as session:
         take_in(session, content)
         now = clock.now(session)
@@ -69,7 +69,8 @@ def _gateway(delivery: Delivery) -> Gateway:
     return delivery.couriers.gateway
 
 
-def _read(gateway: Gateway, kind: str, id: str) -> dict[str, Any]:
+def read_content(gateway: Gateway, kind: str, id: str) -> dict[str, Any]:
+    """An object and whose it is, as the content of an event."""
     if kind == "subscription":
         return gateway.subscription(id)
     read = {

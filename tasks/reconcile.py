@@ -126,21 +126,24 @@ def _page(engine: Engine, gateway: Gateway, began: Row[Any], offset: str | None)
     try:
         return gateway.events(began.since, offset)
     except NotYet as reason:
-        stated = getattr(reason, "retry_after", None)
-        _put_off(engine, reason, timedelta(seconds=stated) if stated else PAUSE, again=False)
+        put_off(engine, NAME, reason)
         raise
     except NeedsAttention as reason:
         # Perhaps it is the offset that Chargebee has forgotten: the next reading starts at the watermark.
-        _put_off(engine, reason, EVERY, again=True)
+        put_off(engine, NAME, reason)
         raise
 
 
-def _put_off(engine: Engine, reason: Exception, pause: timedelta, *, again: bool) -> None:
+def put_off(engine: Engine, name: str, reason: NotYet | NeedsAttention) -> None:
+    """Go on with a reading later; after a refusal, which is a finding, from its beginning."""
+    refused = isinstance(reason, NeedsAttention)
+    stated = getattr(reason, "retry_after", None)
+    pause = EVERY if refused else timedelta(seconds=stated) if stated else PAUSE
     with transaction(engine) as session:
-        session.execute(_PUT_OFF, {"name": NAME, "problem": str(reason), "pause": pause, "again": again})
-        if isinstance(reason, NeedsAttention):
+        session.execute(_PUT_OFF, {"name": name, "problem": str(reason), "pause": pause, "again": refused})
+        if refused:
             told = Finding(
-                kind="reconcile_refused", severity="error", object_type="reading", object_id=NAME, detail=str(reason)
+                kind="reconcile_refused", severity="error", object_type="reading", object_id=name, detail=str(reason)
             )
             findings.note(session, [told])
 

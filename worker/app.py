@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from gateway.client import Gateway
 from models.session import engine_for
-from tasks import alerts, bounces, clock, inbox, outbox, reconcile, registry
+from tasks import alerts, bounces, clock, comparison, inbox, outbox, reconcile, registry
 from tasks.couriers import Couriers, couriers_of, reader_of, rules_of
 
 from . import doorbell, log
@@ -193,3 +193,10 @@ def reconcile_events() -> None:
     """Read Chargebee's list of events, when its turn has come, for what no webhook brought."""
     if gateway := _reader():
         reconcile.reconcile_when_due(_engine(), gateway, seconds=15, ring=lambda: doorbell.ring("events"))
+
+
+@app.task(name="tasks.compare", soft_time_limit=45, time_limit=60)
+def compare() -> None:
+    """Compare the mirror with what Chargebee says, at night."""
+    if gateway := _reader():
+        comparison.compare_when_due(_engine(), gateway, seconds=15, ring=lambda: doorbell.ring("events"))

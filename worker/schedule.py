@@ -22,4 +22,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 60.0,
         "options": {"queue": "provider", "expires": 60.0},
     },
+    # Once a night; each minute, what it did not get done yet.
+    "compare the mirror with Chargebee": {
+        "task": "tasks.compare",
+        "schedule": 60.0,
+        "options": {"queue": "provider", "expires": 60.0},
+    },
 }

@@ -37,7 +37,7 @@ class Nouns(click.Group):
         "followups": "Cheques and wires to chase.",
         "import": "The first day: bring in what an existing site has.",
         "outbox": "What could not be delivered yet; release it.",
-        "reconcile": "What webhooks did not bring: look for it, count it.",
+        "reconcile": "What webhooks did not bring: find it, count it.",
         "show": "The whole local truth about one object.",
         "simulate": "A make-believe Chargebee: serve it, tell a story, send a load.",
     }

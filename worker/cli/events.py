@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy import insert, select, text, update
@@ -18,7 +16,7 @@ from worker.settings import Settings
 from . import shapes
 from .database import changing, looking, ring, whoever_runs_this
 from .failures import Problem
-from .import_ import dry_run, reading, told
+from .import_ import dry_run, instant_of, reading, since, told
 from .output import (
     Column,
     as_json,
@@ -194,25 +192,8 @@ def _again(session: Session, ids: list[str]) -> set[str]:
     return done
 
 
-def _instant(ctx: click.Context, param: click.Parameter, value: str) -> date | datetime:
-    """A date, or an instant with its zone."""
-    with suppress(ValueError):
-        return date.fromisoformat(value)
-    with suppress(ValueError):
-        instant = datetime.fromisoformat(value)
-        if instant.tzinfo is not None:
-            return instant
-    raise click.BadParameter("it is neither 2026-01-31 nor 2026-01-31T15:00:00Z", ctx, param)
-
-
 @command.command()
-@click.option(
-    "--since",
-    required=True,
-    metavar="DATE",
-    callback=_instant,
-    help="2026-01-31, in the site's time zone, or 2026-01-31T15:00:00Z.",
-)
+@since(required=True)
 @dry_run
 @as_json
 def backfill(since: date | datetime, dry_run: bool, as_json: bool) -> None:
@@ -222,10 +203,8 @@ def backfill(since: date | datetime, dry_run: bool, as_json: bool) -> None:
     repeated. How far back Chargebee's list of events reaches is its own affair: `import` brings in all that is there.
     """
     settings = Settings.read()
-    if not isinstance(since, datetime):
-        since = datetime.combine(since, time.min, ZoneInfo(settings.site_timezone))
     with reading(settings) as (engine, gateway):
         from tasks import imports
 
         read = imports.count_events if dry_run else imports.backfill_events
-        told(settings, read(engine, gateway, since.astimezone(UTC)), dry_run=dry_run, as_json=as_json)
+        told(settings, read(engine, gateway, instant_of(since, settings)), dry_run=dry_run, as_json=as_json)

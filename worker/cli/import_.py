@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime, time
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -47,6 +49,31 @@ def command(dry_run: bool, as_json: bool) -> None:
         told(settings, steps, dry_run=dry_run, as_json=as_json)
 
 
+def since(*, required: bool) -> Callable[[Any], Any]:
+    """An option: a date, or an instant with its zone."""
+
+    def parse(ctx: click.Context, param: click.Parameter, value: str | None) -> date | datetime | None:
+        if value is None:
+            return None
+        with suppress(ValueError):
+            return date.fromisoformat(value)
+        with suppress(ValueError):
+            instant = datetime.fromisoformat(value)
+            if instant.tzinfo is not None:
+                return instant
+        raise click.BadParameter("it is neither 2026-01-31 nor 2026-01-31T15:00:00Z", ctx, param)
+
+    said = "2026-01-31, in the site's time zone, or 2026-01-31T15:00:00Z."
+    return click.option("--since", required=required, metavar="DATE", callback=parse, help=said)
+
+
+def instant_of(since: date | datetime, settings: Settings) -> datetime:
+    """The instant, UTC; of a date, when it begins where the site is."""
+    if not isinstance(since, datetime):
+        since = datetime.combine(since, time.min, ZoneInfo(settings.site_timezone))
+    return since.astimezone(UTC)
+
+
 @contextmanager
 def reading(settings: Settings) -> Iterator[tuple[Engine, Gateway]]:
     """A database and an API for a long reading, which waits for its turn as long as it takes."""
@@ -62,9 +89,9 @@ def reading(settings: Settings) -> Iterator[tuple[Engine, Gateway]]:
         try:
             yield engine, gateway
         except NotYet as reason:
-            raise Problem(f"{reason}. What was read is kept: run this again, and it goes on from there.") from None
+            raise Problem(f"{reason}. What was read is kept; run this again.") from None
         except NeedsAttention as reason:
-            raise Problem(f"{reason}. What was read before is kept.") from None
+            raise Problem(f"{reason}. What was read is kept.") from None
 
 
 def told(settings: Settings, steps: Iterator[Step], *, dry_run: bool, as_json: bool) -> None:

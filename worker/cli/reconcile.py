@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
+from datetime import date, datetime
 
 import click
 
-from tasks import reconcile
+from tasks import comparison, reconcile
 from worker.settings import Settings
 
 from .database import looking, ring
-from .import_ import reading
+from .import_ import instant_of, reading, since
 from .output import Column, as_json, called, cell, counted, heading, note, say, say_facts, say_json, say_table
 
 
@@ -35,6 +37,33 @@ def events(as_json: bool) -> None:
         say_json({"events": listed.events, "new": listed.new})
     else:
         say(f"{counted(listed.events, 'event')} looked at, {listed.new} of them new.")
+
+
+@command.command()
+@since(required=False)
+@as_json
+def objects(since: date | datetime | None, as_json: bool) -> None:
+    """Compare the mirror with Chargebee now: live subscriptions, open invoices, customers.
+
+    The workers do the same every night. What differs is merged, and becomes a finding. With --since only what changed
+    after it is compared, which is quicker and does not see what is gone.
+    """
+    settings = Settings.read()
+    listed, different = Counter[str](), Counter[str]()
+    with reading(settings) as (engine, gateway):
+        after = instant_of(since, settings) if since else None
+        for step in comparison.compare_now(engine, gateway, since=after):
+            listed[step.kind] += step.listed
+            different[step.kind] += step.different
+    if any(different.values()):
+        ring(settings, "events")
+    if as_json:
+        say_json({"listed": dict(listed), "different": dict(different)})
+        return
+    for kind in listed:
+        say(f"{counted(listed[kind], kind)} looked at, {different[kind]} different")
+    if any(different.values()):
+        note(f"{called('findings list')} shows what differed.")
 
 
 @command.command()

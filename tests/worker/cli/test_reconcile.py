@@ -51,6 +51,25 @@ def test_a_list_that_was_never_read_is_told_of(run, read) -> None:
     assert "was never read" in run("reconcile", "report").stderr
 
 
+def test_the_mirror_is_compared_and_what_differs_is_counted(
+    run, read, api: dict[str, str], quittance: Quittance, chargebee_site: Site
+) -> None:
+    quittance.take(*chargebee_site.events)
+    chargebee_site.advance(hours=1)
+    quittance.move_clock(chargebee_site.now)
+    assert read("reconcile", "objects", **api)["different"] == {"customer": 0, "subscription": 0, "invoice": 0}
+    with chargebee_site.silenced(webhooks=True, events=True):
+        chargebee_site.change_customer("marie", company="Marie et filles")
+    since = chargebee_site.now.isoformat()
+    chargebee_site.advance(hours=1)
+    quittance.move_clock(chargebee_site.now)
+    told = run("reconcile", "objects", "--since", since, **api)
+    assert told.stdout.splitlines()[0] == "1 customer looked at, 1 different"
+    assert "findings list" in told.stderr
+    quittance.drain()
+    assert quittance.rows("select company from customers") == ["Marie et filles"]
+
+
 def test_a_site_is_imported_and_told_of_in_a_few_lines(run, read, api: dict[str, str], quittance: Quittance) -> None:
     told = run("import", "--dry-run", **api).stdout.splitlines()
     assert told[0] == "1 customer, 1 would be new" and "0 credit notes, 0 would be new" in told
