@@ -42,12 +42,15 @@ def chargebee_site() -> Site:
 
 
 @pytest.fixture
-def chargebee_api(chargebee_site: Site) -> Iterator[ChargebeeApi]:
+def chargebee_api(
+    chargebee_site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ChargebeeApi]:
     """The API of the site on a real loopback connection, with the limits of a test site."""
     from .api.faults import Faults
     from .api.traffic import Limits
     from .http import create_app
 
+    without_certificates(monkeypatch, tmp_path_factory.mktemp("no-certificates"))
     faults, limits = Faults(chargebee_site.seed), Limits()
     name, key = "boreal-test", "test_key"
     with serving(create_app(chargebee_site, site_name=name, api_key=key, limits=limits, faults=faults)) as url:
@@ -64,19 +67,24 @@ def chargebee_connect(
 
 
 def client_of(url: str, key: str, patch: pytest.MonkeyPatch, no_certificates: Path) -> Chargebee:
-    """The provider's own client, pointed at a loopback address; the folder has no certificates in it.
-
-    It reads those of the whole machine for every call, which over plain http is nothing but slow.
-    """
+    """The provider's own client, pointed at a loopback address; the folder has no certificates in it."""
     from chargebee import Chargebee
 
     patch.setattr(Chargebee, "verify_ca_certs", False)  # or it insists on https
     patch.setenv("NO_PROXY", "127.0.0.1")
-    patch.delenv("SSL_CERT_FILE", raising=False)
-    patch.setenv("SSL_CERT_DIR", str(no_certificates))
+    without_certificates(patch, no_certificates)
     client = Chargebee(api_key=key, site="boreal-test", protocol="http")
     client.env.api_endpoint = f"{url}/api/v2"
     return client
+
+
+def without_certificates(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Have the provider's own client find no certificates but those in this empty folder.
+
+    It reads those of the whole machine for every call, which over plain http is nothing but slow.
+    """
+    patch.delenv("SSL_CERT_FILE", raising=False)
+    patch.setenv("SSL_CERT_DIR", str(folder))
 
 
 @pytest.fixture
