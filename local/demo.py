@@ -153,8 +153,8 @@ class Demo:
                 mails={
                     (row[0], row[1]): row[2]
                     for row in ask("""
-                        select name, object_id, count(distinct split_part(key, ':', 3)) from outbox
-                        where kind = 'email' and state = 'sent' group by 1, 2
+                        select name, coalesce(payload->>'invoice', object_id), count(distinct split_part(key, ':', 3))
+                        from outbox where kind = 'email' and state = 'sent' group by 1, 2
                     """)
                 },
                 unfinished=ask("""
@@ -169,7 +169,7 @@ class Demo:
             found = session.execute(
                 text("""
                     select subject, string_agg(recipient, ', ' order by recipient) from outbox
-                    where kind = 'email' and state = 'sent' and (name, object_id) in
+                    where kind = 'email' and state = 'sent' and (name, coalesce(payload->>'invoice', object_id)) in
                       (select * from unnest(cast(:names as text[]), cast(:objects as text[])))
                     group by subject, split_part(key, ':', 3) order by max(ended_at) desc limit :count
                 """),

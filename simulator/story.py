@@ -358,7 +358,12 @@ _CARD_STORY = (
         "The month is renewed; the card is declined, and Chargebee goes on trying: nobody chases a card",
         _on("2021-02-04 12:00:00"),
         _nothing,
-        Consequences(seats={TEST1234_SEATS: 1}, owed={}, paid={"F-10391": 6784}),
+        Consequences(
+            seats={TEST1234_SEATS: 1},
+            owed={},
+            paid={"F-10391": 6784},
+            mails=(Mail("payment_failed", "F-10392"),),
+        ),
     ),
     Step(
         "paid",

@@ -96,6 +96,7 @@ def test_slow_clients_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert "headers     2 slow" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_mail_measures_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
     mail.main(["--repeat", "1", "--mails", "4", "--patience", "0"])
     said = capsys.readouterr().out

@@ -32,6 +32,7 @@ def client(settings: Settings) -> Iterator[FlaskClient]:
     yield app.test_client()
 
 
+@pytest.mark.long
 def test_every_preview_opens_and_each_view_of_one(client: FlaskClient) -> None:
     assert client.get("/_preview/emails").status_code == 302
     asked = [(*preview, VIEWS[number % len(VIEWS)]) for number, preview in enumerate(PREVIEWS)]

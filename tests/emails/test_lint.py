@@ -33,6 +33,7 @@ def check(tmp_path: Path) -> Check:
     return go
 
 
+@pytest.mark.long
 def test_our_own_templates_have_nothing_wrong(tmp_path: Path) -> None:
     shutil.copytree(OURS, tmp_path / "own")
     assert findings_in(tmp_path / "own", STUDIO) == []

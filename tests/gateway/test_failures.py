@@ -262,6 +262,7 @@ def test_a_call_over_plain_http_leaves_the_sdk_as_it_was(provider: Provider) -> 
     assert chargebee.Chargebee.verify_ca_certs is True
 
 
+@pytest.mark.long
 def test_a_real_site_stays_verified_while_another_gateway_speaks_plain_http(
     provider: Provider, tls_server: TlsServer
 ) -> None:
@@ -280,6 +281,7 @@ def test_a_real_site_stays_verified_while_another_gateway_speaks_plain_http(
     assert tls_server.server.requests == []
 
 
+@pytest.mark.long
 def test_gateways_in_several_threads_do_not_disturb_each_other(provider: Provider) -> None:
     import chargebee
 

@@ -92,6 +92,7 @@ def totals(steps: list[Step]) -> dict[str, tuple[int, int]]:
     }
 
 
+@pytest.mark.long
 def test_an_import_of_fifty_customers_is_the_mirror_that_webhooks_make(
     quittance: Quittance, site: Site, admin: psycopg.Connection, template_db: str, tmp_path: Path
 ) -> None:

@@ -171,6 +171,7 @@ def test_the_message_arrives_over_tls_from_the_user_we_are(mailing: Quittance, b
     assert b"X-Entity-Ref-ID: invoice:F-1:0" in box.taken[0]
 
 
+@pytest.mark.long
 def test_a_wrong_password_sends_nothing_and_waits_for_the_setting(mailing: Quittance, box: Mailbox) -> None:
     sender: Any = mailing.couriers.sender
     mailing.couriers = replace(mailing.couriers, sender=replace(sender, password="wrong"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -84,12 +85,14 @@ def test_any_body(client, db, raw):
     holds(db, client, Call(raw))
 
 
+@pytest.mark.long
 @FUZZ
 @given(st.builds(Call, bodies, st.sampled_from(["POST", "POST", "PUT"]), st.just(PATH), authorizations, types, headers))
 def test_any_headers(client, db, call):
     holds(db, client, call)
 
 
+@pytest.mark.long
 @FUZZ
 @given(st.builds(Call, well_formed, length=lengths))
 def test_any_length(client, db, call):

@@ -14,6 +14,7 @@ from tests.conftest import eventually
 
 
 @pytest.mark.parametrize(("policy", "starts"), [("allkeys-lru", False), ("noeviction", True)])
+@pytest.mark.long
 def test_a_worker_refuses_a_broker_that_throws_messages_away(
     start: Callable[..., subprocess.Popen[bytes]], tmp_path: Path, policy: str, starts: bool
 ) -> None:

@@ -148,6 +148,7 @@ def test_wrong_usage_is_exit_code_2(run):
         assert run(*arguments, code=2).stdout == ""
 
 
+@pytest.mark.long
 def test_a_reader_that_goes_away_is_no_fault(environment):
     read, write = os.pipe()
     os.close(read)
@@ -178,6 +179,7 @@ def test_colour_is_for_terminals_alone_and_kept_out_when_asked(environment):
     assert "\x1b[" not in execute(environment, "db", "status").stdout
 
 
+@pytest.mark.long
 def test_a_stream_that_does_not_know_every_letter_is_no_fault(environment, quittance):
     quittance.take(an_event(a_customer(company="Łódź inc.")))
     western = {**environment, "PYTHONIOENCODING": "latin-1"}

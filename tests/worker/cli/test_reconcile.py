@@ -90,6 +90,7 @@ def test_events_are_backfilled_from_a_date_or_an_instant(run, read, api: dict[st
     assert "neither" in run("events", "backfill", "--since", "yesterday", code=2, **api).stderr
 
 
+@pytest.mark.long
 def test_an_import_on_a_terminal_shows_a_bar(api: dict[str, str], environment: dict[str, str]) -> None:
     main, other = pty.openpty()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUITTANCE_")}
