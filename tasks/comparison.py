@@ -43,6 +43,7 @@ STATUSES: Mapping[str, tuple[str, ...]] = {
 GRACE = timedelta(minutes=10)  # what changed so lately may be on its way here
 NIGHT = timedelta(days=1)
 NIGHTFALL = timedelta(hours=8)  # UTC: the small hours in Montréal
+FEW = 10  # that are asked for one by one before others get their turn
 MANY = 20  # so many that are gone at once, and more than a tenth of all: rather another site than the truth
 
 log = structlog.get_logger(__name__)
@@ -208,8 +209,11 @@ def _seek(engine: Engine, gateway: Gateway, kind: str, reading: Reading) -> Step
             done = update(Reading).where(Reading.name == reading.name)
             session.execute(done.values(due_at=None, seeking=False, ended_at=func.business_now()))
             return Step(kind, 0, 0)
-    different = sum(_look_for(engine, gateway, kind, id) for id in unlisted[:10])
-    return Step(kind, len(unlisted[:10]), different)
+    few = unlisted[:FEW]
+    different = sum(_look_for(engine, gateway, kind, id) for id in few)
+    with transaction(engine) as session:
+        session.execute(update(Reading).where(Reading.name == reading.name).values(due_at=func.now()))
+    return Step(kind, len(few), different)
 
 
 def _unlisted(session: Session, kind: str, reading: Reading) -> list[str]:

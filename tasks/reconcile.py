@@ -8,6 +8,7 @@ puts off the rest. The watermark is the time of the last event that was read, no
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -172,8 +173,8 @@ def _take(engine: Engine, page: Page) -> int:
 # ---- the report ------------------------------------------------------------------------------------------------------
 
 _MISSED = text("""
-    select found_at, event_type, webhook_at is not null as came from missed_webhooks
-    where found_at > business_now() - make_interval(days => :days)
+    select found_at::date as day, coalesce(event_type, '(none)') as type, count(*) as missed, count(webhook_at) as late
+    from missed_webhooks where found_at > business_now() - make_interval(days => :days) group by 1, 2 order by 1, 2
 """)
 _STATE = text("""
     select watermark, ended_at, problem, (
@@ -201,18 +202,16 @@ def report(session: Session, *, days: int = 7) -> Report:
     """How many webhooks were missed in these days, by day (UTC) and by type."""
     found = session.execute(_MISSED, {"days": days}).all()
     state = session.execute(_STATE, {"name": NAME}).first()
-    by_day: dict[str, int] = {}
-    by_type: dict[str, int] = {}
+    by_day, by_type = Counter[str](), Counter[str]()
     for row in found:
-        day, kind = row.found_at.date().isoformat(), row.event_type or "(none)"
-        by_day[day] = by_day.get(day, 0) + 1
-        by_type[kind] = by_type.get(kind, 0) + 1
+        by_day[row.day.isoformat()] += row.missed
+        by_type[row.type] += row.missed
     return Report(
-        missed=len(found),
-        late=sum(row.came for row in found),
+        missed=sum(row.missed for row in found),
+        late=sum(row.late for row in found),
         waiting=state.waiting if state else 0,
-        by_day=dict(sorted(by_day.items())),
-        by_type=dict(sorted(by_type.items(), key=lambda each: (-each[1], each[0]))),
+        by_day=dict(by_day),
+        by_type=dict(by_type.most_common()),
         watermark=state.watermark if state else None,
         read_at=state.ended_at if state else None,
         problem=state.problem if state else None,

@@ -300,3 +300,31 @@ def of_order(quittance: Quittance, query: str, end: str) -> list[Any]:
         if row[0].endswith(end)
     ]
     return [tuple(row) for row in plain]
+
+
+# ---- what it comes to ------------------------------------------------------------------------------------------------
+
+# The end state, whatever the path: cancellations that were withdrawn, and ledgers, may differ.
+_END_STATE = {
+    "customers": "select * from customers",
+    "payment sources": "select * from payment_sources",
+    "subscriptions": "select * from subscriptions",
+    "items": "select * from subscription_items",
+    "invoices": "select * from invoices",
+    "transactions": "select * from transactions",
+    "credit notes": "select * from credit_notes",
+    "payments": "select * from payments",
+    "applications": "select * from payment_applications",
+    "follow-ups": "select invoice_id, state, method, total, paid, balance, due_on from followups where open",
+    "cancellations": "select subscription_id, effective_at, state from cancellations"
+    " where state in ('scheduled', 'run')",
+}
+
+
+def end_state(quittance: Quittance) -> dict[str, list[Body]]:
+    """Every row of the mirror and of what is derived from it, without the columns that tell how it came in."""
+    told = "to_jsonb(each) - array['tie_at', 'event_id']"
+    return {
+        name: sorted(quittance.rows(f"select {told} from ({query}) as each"), key=str)
+        for name, query in _END_STATE.items()
+    }

@@ -11,6 +11,7 @@ from gateway.errors import ProviderRefused
 from simulator import Site
 from simulator.fixtures import ChargebeeApi
 from simulator.pricing import MONTHLY
+from tasks import comparison
 from tasks.comparison import Step, compare_now, compare_when_due
 from tests.builders import Quittance
 
@@ -216,6 +217,21 @@ def test_every_night_but_the_first_the_mirror_is_compared_once(quittance: Quitta
     assert by_night(quittance) == 0
     another_night(quittance)
     assert by_night(quittance) == 1
+
+
+def test_many_that_are_not_listed_are_asked_for_in_one_night(
+    quittance: Quittance, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "FEW", 1)
+    by_night(quittance)
+    with site.silenced(webhooks=True, events=True):
+        for subscription in ("seats-marie", "seats-paul"):
+            site.cancel(subscription)
+    later(quittance, site, hours=1)
+    another_night(quittance)
+    assert by_night(quittance) == 2
+    assert seats(quittance) == {"seats-marie": 0, "seats-paul": 0}
+    assert quittance.rows("select count(*) from readings where ended_at is null and name like 'compare %'") == [0]
 
 
 def test_a_comparison_that_takes_long_goes_on_at_the_next_look(

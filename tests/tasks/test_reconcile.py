@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from billing.errors import NotYet
 from gateway.client import Gateway, Page
 from models.session import transaction
-from simulator import Body, Site
+from simulator import Body, Site, history
 from simulator.fixtures import ChargebeeApi
 from simulator.pricing import MONTHLY
 from tasks import reconcile
+from tasks.inbox import apply_pending
 from tasks.reconcile import Listed, report
 from tasks.slots import take_slot
-from tests.builders import Quittance
+from tests.builders import JANUARY, Quittance, end_state
+from tests.conftest import a_database
+
+
+@pytest.fixture
+def chargebee_site(request: pytest.FixtureRequest) -> Site:
+    seed = getattr(request.node, "callspec", None) and request.node.callspec.params.get("seed")
+    return history(seed) if seed else Site(seed=7, now=JANUARY)
 
 
 @pytest.fixture
@@ -107,6 +117,39 @@ def test_reading_again_changes_nothing(quittance: Quittance, site: Site) -> None
     assert quittance.rows(mirror) == before
     assert len(quittance.mails()) == mails
     assert quittance.rows("select kind from findings") == []
+
+
+@pytest.mark.parametrize(
+    "seed", [1, 2, pytest.param(3, marks=pytest.mark.long), pytest.param(4, marks=pytest.mark.long)]
+)
+def test_a_history_of_which_a_part_never_came_ends_as_if_all_had(
+    with_api: Quittance, site: Site, seed: int, admin: psycopg.Connection, template_db: str, tmp_path: Path
+) -> None:
+    dice = random.Random(f"{seed} lost webhooks")
+    began = datetime.fromtimestamp(next(iter(site.events))["occurred_at"], UTC)
+    with_api.run("insert into readings (name, watermark) values ('events', :began)", began=began)
+    with_api.move_clock(site.now)
+    came = [event for event in site.events if dice.random() > 0.3]
+    dice.shuffle(came)
+    with a_database(admin, template_db) as url:
+        fed = Quittance(url, tmp_path / "fed")
+        try:
+            fed.move_clock(site.now)
+            apply(fed, list(site.events))
+            expected = end_state(fed)
+        finally:
+            fed.close()
+    apply(with_api, came)
+    assert end_state(with_api) != expected
+    assert read(with_api).new == len(site.events) - len(came)
+    apply_pending(with_api.engine, with_api.couriers.rules, seconds=30)
+    assert end_state(with_api) == expected
+
+
+def apply(quittance: Quittance, events: list[Body]) -> None:
+    for event in events:
+        quittance.post(event)
+    apply_pending(quittance.engine, quittance.couriers.rules, seconds=30)
 
 
 def test_pages_end_where_they_end(quittance: Quittance, site: Site, small_pages: list[Page]) -> None:
