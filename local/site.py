@@ -87,6 +87,7 @@ class LocalSite:
         )
         self._key = settings.chargebee_api_key or ""
         self._port = urlsplit(settings.chargebee_api_url or "").port or 0
+        self._url = f"http://127.0.0.1:{self._port}"  # links in what is done again are those that were given
         self._limits = Limits()
         self._app = create_app(
             self.site,
@@ -194,7 +195,7 @@ class LocalSite:
     def _call(self, path: str, body: str, headers: dict[str, str]) -> None:
         """A write over the API again, as it came."""
         with self._app.test_client() as client:
-            client.post(path, data=body.encode(), headers=headers, auth=(self._key, ""))
+            client.post(path, base_url=self._url, data=body.encode(), headers=headers, auth=(self._key, ""))
         self.deeds += 1
 
     def _keep_deed(self, deed: str, id: str, form: Form) -> None:

@@ -33,7 +33,7 @@ class EventRecord:
 
 
 # Kinds of which nobody outside is told the versions.
-_UNVERSIONED = ("promotional_credit", "comment")
+_UNVERSIONED = ("promotional_credit", "comment", "portal_session")
 
 
 def shown(body: Body) -> Body:

@@ -42,6 +42,7 @@ INDEXED: Mapping[str, Mapping[str, Question]] = {
     },
     "promotional_credit": {"customer_id": _field("customer_id")},
     "comment": {"entity_id": _field("entity_id")},
+    "portal_session": {"token": _field("token")},
 }
 
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from .agenda import Due
 from .collection import DEBIT_TAKES
 from .invoices import GIVEN_UP_AFTER, PENDING_FOR
+from .portals import Portals
 from .state import Action, Body, Key
-from .subscriptions import LIVE, Subscriptions
+from .subscriptions import LIVE
 from .terms import instant_of, seconds
 
 # A card is said to be expiring this long before its last day is over.
@@ -18,7 +19,7 @@ _CARD_WARNING = timedelta(days=30)
 _Deed = tuple[int, int, Callable[[str], None]]
 
 
-class Site(Subscriptions):
+class Site(Portals):
     """One Chargebee site in one process. The same seed and the same calls give the same bytes.
 
     Actions return the object they made or changed, as a snapshot: it is not to be edited, and does not follow later

@@ -27,11 +27,12 @@ from .versions import Versions
 
 KINDS = (
     "item", "item_price", "customer", "payment_source", "subscription", "unbilled_charge", "invoice", "transaction",
-    "credit_note", "promotional_credit", "comment",
+    "credit_note", "promotional_credit", "comment", "portal_session",
 )  # fmt: skip
 _ALPHABET = (string.digits + string.ascii_letters).encode()
 _LETTERS = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
-# The events that tell of an object made, changed or deleted when the action has named none. Of comments none tells.
+# The events that tell of an object made, changed or deleted when the action has named none. Of comments and portal
+# sessions none tells.
 _PLAIN_EVENTS = {
     "item": ("item_created", "item_updated", "item_deleted"),
     "item_price": ("item_price_created", "item_price_updated", "item_price_deleted"),

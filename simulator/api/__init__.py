@@ -14,6 +14,7 @@ from . import (  # noqa: F401 (each declares its calls)
     events,
     invoices,
     old_catalogue,
+    portals,
     subscriptions,
     transactions,
 )

@@ -28,6 +28,7 @@ def pages(desk: Desk) -> Blueprint:
     blueprint = Blueprint("sim", __name__, url_prefix="/_sim", static_folder="static", static_url_path="/static")
     for rule, view in views.PAGES.items():
         blueprint.add_url_rule(rule, view.__name__, partial(_in_language, partial(view, desk)))
+    blueprint.add_url_rule("/portal/<token>", "portal", partial(_portal, desk))
     blueprint.add_url_rule("/files/<path:id>.pdf", "invoice_file", partial(_invoice_file, desk))
     do = partial(_do, desk)
     blueprint.add_url_rule("/do/<deed>", "do", do, methods=["POST"])
@@ -74,6 +75,15 @@ def _front() -> BaseResponse:
 
 def _nowhere(nowhere: str) -> Response:
     abort(404)
+
+
+def _portal(desk: Desk, token: str) -> BaseResponse | tuple[str, int]:
+    """The customer's own page, behind the link of a portal session while that lives."""
+    try:
+        return redirect(url_for("sim.customer", id=desk.site.customer_of_portal(token)["id"]))
+    except Refused as refusal:
+        code = 404 if refusal.status == 404 else 410
+        return page(desk, "problem.html", code=code), code
 
 
 def _invoice_file(desk: Desk, id: str) -> Response:

@@ -105,6 +105,11 @@ _WRITTEN: dict[str, tuple[str, str]] = {
         "Le formulaire venait d’une autre page que celles-ci. Ouvrez la page par son adresse locale, puis recommencez.",
         "The form came from a page that is not one of these. Open the page at its local address, then try again.",
     ),
+    "problem.410": ("Lien expiré", "Link expired"),
+    "problem.410.what": (
+        "Cette session du portail est terminée. Demandez-en une nouvelle.",
+        "This portal session is over. Ask for another one.",
+    ),
     "problem.404": ("Page introuvable", "Page not found"),
     "problem.404.what": (
         "Rien ne porte cette adresse. L’objet a peut-être été supprimé.",

@@ -13,8 +13,8 @@ from simulator import Site, history
 from simulator.events import shown
 
 SEEDS = st.integers(0, 10**6)
-# The catalogue is older than the first event, and of comments none tells.
-UNTOLD = {"item", "item_price", "comment"}
+# The catalogue is older than the first event, and of comments and portal sessions none tells.
+UNTOLD = {"item", "item_price", "comment", "portal_session"}
 
 
 def snapshots_in(event: dict[str, Any]) -> list[dict[str, Any]]:

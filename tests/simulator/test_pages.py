@@ -315,6 +315,21 @@ def test_the_api_needs_no_page_and_the_pages_no_key(browser: FlaskClient) -> Non
     assert browser.get("/api/v2/nowhere", auth=(API_KEY, "")).mimetype == "application/json"
 
 
+def test_the_link_of_a_portal_session_leads_to_the_customers_page_until_it_is_over(
+    browser: FlaskClient, site: Site
+) -> None:
+    customer = site.find("customer")[0]["id"]
+    asked = {"customer[id]": customer}
+    session = browser.post("/api/v2/portal_sessions", data=asked, auth=(API_KEY, "")).json["portal_session"]  # type: ignore[index]
+    there = browser.get(session["access_url"])
+    assert there.location == f"/_sim/customers/{customer}"
+    assert browser.get(there.location).status_code == 200
+    site.advance(hours=1)
+    over = browser.get(session["access_url"])
+    assert (over.status_code, "session du portail" in over.text or "portal session" in over.text) == (410, True)
+    assert browser.get("/_sim/portal/of-nobody").status_code == 404
+
+
 # ---- deeds -----------------------------------------------------------------------------------------------------------
 
 

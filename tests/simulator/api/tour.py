@@ -21,6 +21,7 @@ def tour(site: Site, client: Chargebee) -> None:
     cards(site, client)
     charges(site, client)
     credits(site, client)
+    portal(site, client)
     reading(site, client)
 
 
@@ -201,6 +202,18 @@ def credits(site: Site, client: Chargebee) -> None:
     back = {"payment_method": "check", "date": site.timestamp, "amount": 1500}
     assert notes.record_refund(note().credit_note.id, {"transaction": back}).transaction.type == "refund"
     assert notes.void_credit_note(note().credit_note.id, {"comment": "no"}).credit_note.status == "voided"
+
+
+def portal(site: Site, client: Chargebee) -> None:
+    sessions = client.PortalSession
+    made = sessions.create({"customer": {"id": "marie"}, "redirect_url": "https://app.example/"}).portal_session
+    assert (made.status, made.expires_at, made.customer_id) == ("created", site.timestamp + 3600, "marie")
+    assert made.access_url.endswith(f"/_sim/portal/{made.token}")
+    (linked,) = made.linked_customers
+    assert (linked.customer_id, linked.has_payment_method, linked.has_active_subscription) == ("marie", True, True)
+    assert sessions.retrieve(made.id).portal_session.redirect_url == "https://app.example/"
+    ended = sessions.logout(made.id).portal_session
+    assert (ended.status, ended.logout_at) == ("logged_out", site.timestamp)
 
 
 def reading(site: Site, client: Chargebee) -> None:
