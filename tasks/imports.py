@@ -3,6 +3,8 @@
 Objects come as snapshots through the same door as webhooks, with `origin = import`: they are merged and derived, and
 nobody is told of what happened before. Each page is committed with the place of the next one, so that an import that
 was interrupted goes on where it stopped; done again, it finds everything known.
+
+What happens from its beginning on is not history: webhooks bring it, or the list of events, and people are told of it.
 """
 
 from __future__ import annotations
@@ -60,13 +62,14 @@ def import_site(engine: Engine, gateway: Gateway, *, sleep: Callable[[float], No
     """
     with transaction(engine) as session:
         session.execute(_WATCH)
-        places = _places(session, [f"import {kind}" for kind in KINDS])
+        places, began = _places(session, [f"import {kind}" for kind in KINDS])
     for kind in KINDS:
         name = f"import {kind}"
         while name in places:
             page = patiently(lambda kind=kind, at=places[name]: gateway.objects(kind, at), sleep)  # type: ignore[misc]
             with transaction(engine) as session:
-                new = sum(take_in(session, {kind: body}, origin="import") for body in page.rows)
+                history = _until(began, page, "updated_at")
+                new = sum(take_in(session, {kind: body}, origin="import") for body in history)
                 _turn(session, places, name, page)
             yield Step(kind, len(page.rows), new)
 
@@ -81,11 +84,12 @@ def backfill_events(
     """
     name = f"backfill {since.isoformat()}"
     with transaction(engine) as session:
-        places = _places(session, [name])
+        session.execute(_WATCH)
+        places, began = _places(session, [name])
     while name in places:
         page = patiently(lambda: gateway.events(since, places[name]), sleep)
         with transaction(engine) as session:
-            new = len(take_events(session, page.rows, origin="import").new)
+            new = len(take_events(session, _until(began, page, "occurred_at"), origin="import").new)
             _turn(session, places, name, page)
         yield Step("event", len(page.rows), new)
 
@@ -108,13 +112,18 @@ def count_events(
         yield Step("event", len(page.rows), len(set(ids) - known))
 
 
-def _places(session: Session, names: Sequence[str]) -> dict[str, str | None]:
-    """Where to go on in each of these lists that was not read to its end; if there is none, all of them begin."""
-    under_way = select(Reading.name, Reading.next_offset).where(Reading.name.in_(names), Reading.ended_at.is_(None))
-    if found := session.execute(under_way).all():
-        return {row.name: row.next_offset for row in found}
-    session.execute(_BEGIN, [{"name": name} for name in names])
-    return dict.fromkeys(names)
+def _places(session: Session, names: Sequence[str]) -> tuple[dict[str, str | None], datetime]:
+    """Where to go on in these lists that were not read to their end, and since when; if there is none, all begin."""
+    under_way = select(Reading).where(Reading.name.in_(names), Reading.ended_at.is_(None))
+    if not (found := session.scalars(under_way).all()):
+        session.execute(_BEGIN, [{"name": name} for name in names])
+        found = session.scalars(under_way.execution_options(populate_existing=True)).all()
+    return {row.name: row.next_offset for row in found}, min(row.watermark for row in found)
+
+
+def _until(began: datetime, page: Page, field: str) -> list[dict[str, Any]]:
+    """What was so before the reading began."""
+    return [body for body in page.rows if (body.get(field) or 0) <= began.timestamp()]
 
 
 def _turn(session: Session, places: dict[str, str | None], name: str, page: Page) -> None:

@@ -178,6 +178,28 @@ def test_what_happens_after_an_import_is_told(quittance: Quittance, site: Site) 
     assert states == {first: "suppressed", second: "sent"}
 
 
+@pytest.mark.parametrize("by_events", [False, True])
+def test_what_happens_during_an_import_is_no_history(quittance: Quittance, site: Site, by_events: bool) -> None:
+    since = site.now
+    buy(site, 1)
+    site.advance(hours=1)
+    quittance.move_clock(site.now)
+    engine, gateway = quittance.engine, gateway_of(quittance)
+    reading = backfill_events(engine, gateway, since) if by_events else import_site(engine, gateway)
+    if not by_events:
+        next(reading)  # the customers
+    site.advance(minutes=1)
+    first = site.all("invoice")[0]["id"]
+    buy(site, 1)
+    list(reading)
+    quittance.move_clock(site.now)
+    reconcile_now(engine, gateway, ring=lambda: None)
+    quittance.drain()
+    states = dict(quittance.rows("select object_id, state from outbox where name = 'invoice'"))
+    assert len(states) == 2 and states.pop(first) == "suppressed"
+    assert set(states.values()) == {"sent"}
+
+
 def test_from_an_import_on_webhooks_that_are_lost_are_looked_for(quittance: Quittance, site: Site) -> None:
     made = len(site.events)
     import_all(quittance)
