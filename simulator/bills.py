@@ -109,6 +109,14 @@ class Bills(Collection):
             self._tell("unbilled_charges_deleted", charges[0], *charges[1:])
             self._balance(charges[0]["customer_id"])
 
+    def _void_charges(self, charges: Sequence[Body]) -> None:
+        """Declare void what waits for an invoice: it stays to be seen, and is never billed."""
+        for charge in charges:
+            charge.update(is_voided=True, voided_at=self._timestamp())
+        if charges:
+            self._tell("unbilled_charges_voided", charges[0], *charges[1:])
+            self._balance(charges[0]["customer_id"])
+
     def _line_of(self, charge: Body) -> Line:
         id = charge.get("entity_id")
         return Line.of_charge(charge, self._price_sold(id).taxable if id else True)

@@ -22,7 +22,10 @@ INDEXED: Mapping[str, Mapping[str, Question]] = {
     "item_price": {"item_id": _field("item_id")},
     "payment_source": {"customer_id": _field("customer_id")},
     "subscription": {"customer_id": _field("customer_id"), "status": _field("status")},
-    "unbilled_charge": {"customer_id": _field("customer_id"), "subscription_id": _field("subscription_id")},
+    "unbilled_charge": {
+        "customer_id": _where("customer_id", lambda body: not body["is_voided"]),
+        "subscription_id": _where("subscription_id", lambda body: not body["is_voided"]),
+    },
     "invoice": {
         "customer_id": _field("customer_id"),
         "subscription_id": _field("subscription_id"),

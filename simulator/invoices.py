@@ -136,6 +136,8 @@ class Invoices(Bills):
         """Forget a charge before it is billed."""
         with self._action("admin_console"):
             charge = self._edit("unbilled_charge", charge_id)
+            if charge["is_voided"]:
+                raise Refused(f"unbilled charge {charge_id} is void")
             self._forget_charges([charge])
             return charge
 

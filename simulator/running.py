@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -131,16 +131,52 @@ class Running(Invoices):
     ) -> list[Body]:
         """Credit the rest (or all) of what item prices cost a term.
 
-        It goes on the invoices of the running term, newest first, with the taxes they had on what is taxed.
+        What waits to be billed is not billed then. The rest goes on the invoices of the running term, newest first,
+        with the taxes they had on what is taxed.
         """
-        cost = sum(costs.values())
-        taxed = sum(amount for id, amount in costs.items() if self._price_sold(id).taxable)
-        if not all_of_it:
-            cost, taxed = self._prorated(subscription, cost), self._prorated(subscription, taxed)
+        left = self._void_waiting(subscription, costs, all_of_it=all_of_it)
+
+        def part(ids: Iterable[str]) -> int:
+            untouched = sum(costs[id] for id in ids if id not in left)
+            rest = untouched if all_of_it else self._prorated(subscription, untouched)
+            return rest + sum(left.get(id, 0) for id in ids)
+
+        cost, taxed = part(costs), part([id for id in costs if self._price_sold(id).taxable])
         invoices = self._invoices_of_term(subscription) if cost else []
         if not invoices:
             return []
         return self._credit_back(invoices, cost + taxes_on(taxed, taxes_of(invoices[0])), reason)
+
+    def _void_waiting(self, subscription: Body, costs: Mapping[str, int], *, all_of_it: bool) -> dict[str, int]:
+        """Void what waits to be billed of the running term, up to what is to be credited.
+
+        Gives, for each item of which something was voided, how much is left to credit. A charge of
+        which a part is owed all the same is voided too, and one for that part takes its place.
+        """
+        voided: list[Body] = []
+        owed: list[Line] = []
+        left: dict[str, int] = {}
+        for id, cost in costs.items():
+            most = cost if all_of_it else self._prorated(subscription, cost)
+            for charge in self._waiting_of_term(subscription, id):
+                if part := min(most, charge["amount"]):
+                    rest, most = charge["amount"] - part, most - part
+                    left[id] = most
+                    voided.append(charge)
+                    owed.append(replace(self._line_of(charge), unit_amount=rest, quantity=1, amount=rest))
+        self._void_charges(voided)
+        self._put_off(owed, subscription)
+        return left
+
+    def _waiting_of_term(self, subscription: Body, item_price_id: str) -> list[Body]:
+        """The unbilled charges for an item in the running term, newest first."""
+        end = subscription["current_term_end"]
+        found = [
+            charge
+            for charge in self._waiting(subscription["id"])
+            if charge.get("entity_id") == item_price_id and charge["date_to"] == end
+        ]
+        return found[::-1]
 
     def _invoices_of_term(self, subscription: Body) -> list[Body]:
         """The invoices of the running term, newest first, of whoever owns the subscription now."""
@@ -149,7 +185,7 @@ class Running(Invoices):
             self._edit("invoice", invoice["id"])
             for invoice in self.find("invoice", subscription_id=subscription["id"])
             if invoice["customer_id"] == subscription["customer_id"]
-            and invoice["status"] not in ("voided", "pending")
+            and invoice["status"] != "voided"
             and any(line["date_to"] == end for line in invoice["line_items"])
         ]
         return found[::-1]

@@ -153,6 +153,48 @@ def test_what_is_not_invoiced_immediately_waits_for_the_next_invoice(boreal: Sit
     assert "unbilled_charges_invoiced" in types_since(boreal, place)
 
 
+def test_fewer_seats_than_wait_to_be_billed_void_the_charge_and_leave_what_is_owed(site: Site) -> None:
+    site.subscribe("marie", MONTHLY.id, 10, id="boreal", invoice_immediately=False)
+    place = len(site.events)
+    site.change_seats("boreal", 4)
+    told = {event["event_type"]: event["content"] for event in site.events[place:]}
+    (voided,) = told["unbilled_charges_voided"]["unbilled_charges"]
+    assert (voided["amount"], voided["is_voided"], voided["voided_at"]) == (59000, True, site.timestamp)
+    (owed,) = told["unbilled_charges_created"]["unbilled_charges"]
+    assert (owed["amount"], site.current("customer", "marie")["unbilled_charges"]) == (4 * 5900, 4 * 5900)
+    with pytest.raises(Refused, match="is void"):
+        site.delete_unbilled_charge(voided["id"])
+    assert site.invoice_unbilled_charges("boreal")["sub_total"] == 4 * 5900
+
+
+def test_what_no_charge_waits_for_is_credited_on_the_invoice(boreal: Site) -> None:
+    boreal.update_items("boreal", [{"item_price_id": MONTHLY.id, "quantity": 5}], invoice_immediately=False)
+    boreal.change_seats("boreal", 1)
+    assert boreal.find("unbilled_charge", subscription_id="boreal") == []
+    (note,) = boreal.find("credit_note")
+    assert note["sub_total"] == 2 * 5900
+
+
+def test_fewer_of_two_items_that_wait_are_voided_each_for_itself(site: Site) -> None:
+    items = [{"item_price_id": MONTHLY.id, "quantity": 3}, {"item_price_id": STORAGE.id, "quantity": 4}]
+    site.subscribe("marie", items=items, id="boreal", invoice_immediately=False)
+    storage = next(c["amount"] for c in site.find("unbilled_charge") if c["entity_id"] == STORAGE.id)
+    half_a_term_later(site)
+    site.change_seats("boreal", 1)
+    waiting = site.find("unbilled_charge", subscription_id="boreal")
+    assert {charge["entity_id"]: charge["amount"] for charge in waiting} == {MONTHLY.id: 2 * 5900, STORAGE.id: storage}
+
+
+def test_fewer_seats_than_a_pending_invoice_bills_are_taken_off_it(site: Site) -> None:
+    site.subscribe("marie", MONTHLY.id, 10, id="boreal", pending_invoices=True)
+    site.change_seats("boreal", 4)
+    (invoice,) = site.find("invoice")
+    assert invoice["status"] == "pending"
+    assert invoice["amount_adjusted"] == site.find("credit_note")[0]["total"]
+    assert invoice["total"] - invoice["amount_adjusted"] == invoice["amount_due"] == 27134  # 4 seats, with taxes
+    assert site.close_invoice(invoice["id"])["amount_due"] == 27134
+
+
 def test_charges_can_be_put_off_billed_and_forgotten(boreal: Site) -> None:
     charges = boreal.add_charge(
         "boreal", [{"item_price_id": TRAINING.id, "quantity": 2}], charges=[{"amount": 100, "description": "Port"}]

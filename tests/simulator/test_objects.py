@@ -37,7 +37,6 @@ EXCEPTIONS = {
     "customer.business_entity_id": "the site has one business entity",
     "customer.business_customer_without_vat_number": "VAT of the European Union",
     "customer.vat_number_*": "VAT of the European Union: numbers are kept, not checked",
-    "unbilled_charge.voided_at": "a charge that is not to be billed is deleted, never voided",
     "transaction.amount_capturable": "authorizations are not made",
     "transaction.authorization_reason": "authorizations are not made",
     "transaction.fraud_reason": "no gateway scores fraud here",
