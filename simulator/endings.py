@@ -55,11 +55,13 @@ class Endings(Changes):
         unbilled_charges_option: str = "invoice",
         account_receivables_handling: str = "no_action",
         refundable_credits_handling: str = "no_action",
+        decommissioned: bool = False,
     ) -> Body:
         """Cancel: immediately unless told otherwise, end_of_term, end_of_billing_term (the same here), or on a date.
 
         On a specific_date that is not the term's end the status stays as it is until then (Chargebee's documentation
-        does not say; this is the harder way for whoever reads it), and terms that end before are renewed.
+        does not say; this is the harder way for whoever reads it), and terms that end before are renewed. What is
+        `decommissioned` says so from now on, unless the cancellation is lifted, and does not come back.
         """
         ending = Ending(
             credit_option, unbilled_charges_option, account_receivables_handling, refundable_credits_handling
@@ -82,6 +84,7 @@ class Endings(Changes):
                 subscription["cancelled_at"] = self._timestamp()
             else:
                 raise WrongValue(f"cancel_option {option} is not known", "cancel_option")
+            subscription["decommissioned"] = decommissioned or None
             return subscription
 
     def cancel(self, subscription_id: str, *, reason: str | None = None, credit: bool = False) -> Body:
@@ -115,6 +118,8 @@ class Endings(Changes):
             subscription = self._edit("subscription", subscription_id)
             if subscription["status"] != "cancelled":
                 raise Refused(f"subscription {subscription_id} is {subscription['status']}")
+            if subscription.get("decommissioned"):
+                raise Refused(f"subscription {subscription_id} is decommissioned: create another")
             gone = ("cancelled_at", "cancel_reason_code", "cancel_schedule_created_at", "remaining_billing_cycles")
             subscription.update(dict.fromkeys(gone))
             subscription.update(dict.fromkeys(("trial_start", "trial_end", "start_date", "pause_date", "resume_date")))

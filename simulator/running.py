@@ -18,7 +18,13 @@ from .terms import instant_of, later, milliseconds, seconds
 LIVE = ("in_trial", "active", "non_renewing")
 # Who is to be told that a trial, a term of a year or a subscription ends is told so long before.
 REMINDED_BEFORE = timedelta(days=6)
-_ENDING = ("cancelled_at", "cancel_reason_code", "cancel_schedule_created_at", "remaining_billing_cycles")
+_ENDING = (
+    "cancelled_at",
+    "cancel_reason_code",
+    "cancel_schedule_created_at",
+    "remaining_billing_cycles",
+    "decommissioned",
+)
 
 
 @dataclass(frozen=True, slots=True)

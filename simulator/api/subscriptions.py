@@ -157,6 +157,7 @@ _CANCELLATION: Table = {
     "account_receivables_handling": choice("no_action", "schedule_payment_collection", "write_off"),
     "refundable_credits_handling": choice("no_action", "schedule_refund"),
     "cancel_reason_code": text(100),
+    "decommissioned": flag,
 }
 
 

@@ -229,3 +229,12 @@ def test_a_reminder_changes_nothing_and_carries_the_subscription_as_it_is(boreal
     told = boreal.events[-1]
     assert told["event_type"] == "subscription_cancellation_reminder"
     assert told["content"]["subscription"] == before == subscription(boreal)
+
+
+def test_what_is_decommissioned_does_not_come_back_unless_it_is_kept_in_time(boreal: Site) -> None:
+    boreal.cancel_items("boreal", option="end_of_term", decommissioned=True)
+    assert boreal.current("subscription", "boreal")["decommissioned"]
+    assert "decommissioned" not in boreal.remove_scheduled_cancellation("boreal")
+    boreal.cancel_items("boreal", decommissioned=True)
+    with pytest.raises(Refused, match="is decommissioned"):
+        boreal.reactivate("boreal")

@@ -94,6 +94,7 @@ def later(site: Site, client: Chargebee) -> None:
     sold.create_with_items(
         "marie", {"id": "short", "subscription_items": [{"item_price_id": MONTHLY.id, "quantity": 1}]}
     )
+    assert sold.cancel_for_items("short", {"decommissioned": True}).subscription.decommissioned is True
     assert sold.delete("short").subscription.deleted
 
 
