@@ -28,6 +28,7 @@ from simulator.journal import MOVED, Journal, Strayed
 from simulator.pages import Desk, Form, pages
 from simulator.pages.forms import Unreadable
 from simulator.server import serving
+from simulator.simulation import NotNow
 from simulator.state import Refused
 from worker.settings import Settings
 
@@ -77,7 +78,7 @@ class LocalSite:
         self.business_clock = BusinessClock(engine, settings.env)
         user, password = settings.webhook_credentials[0]
         endpoint = Endpoint(receiver, user, password)
-        self.simulation = Simulation(self.site, [endpoint], on_move=self.business_clock.follow)
+        self.simulation = Simulation(self.site, [endpoint], on_move=self._take_along)
         self.desk = Desk(
             self.simulation,
             merchant=settings.merchant.name or story.MERCHANT,
@@ -122,6 +123,17 @@ class LocalSite:
                 self.journal.note("began", "story" if self.is_story else "empty")
         self._noted = self._standing()
         self.business_clock.follow(self.site.now)
+
+    def _take_along(self, instant: datetime) -> None:
+        """Move the business clock with the site's.
+
+        Raises:
+            NotNow: the database is away.
+        """
+        try:
+            self.business_clock.follow(instant)
+        except DBAPIError as away:
+            raise NotNow(f"the database does not answer ({type(away).__name__})") from away
 
     def _again(self, do: Callable[..., object]) -> Callable[..., None]:
         """To do something again, and to look at once at what it sends: to the addresses that there were just then."""

@@ -21,13 +21,19 @@ log = logging.getLogger(__name__)
 
 ClockMode = Literal["frozen", "real"]
 _TICK = 0.05  # seconds of real time
+_LONGEST_PAUSE = 3.0  # between two tries to move a clock that nobody can follow for now
+
+
+class NotNow(Exception):
+    """Raised by `on_move` where it cannot follow for the moment: a clock that goes on by itself tries again."""
 
 
 class Simulation:
     """A site with its webhooks and its clock, for several threads.
 
     Billing and deliveries fall due in one order, each at its own instant. `on_move` is called with every instant the
-    clock comes to, before the events of that instant are sent: whoever keeps a clock beside the site's sets it there.
+    clock comes to, before the events of that instant are sent: whoever keeps a clock beside the site's sets it there,
+    or raises NotNow.
     One thread at a time moves the clock or sends: whoever has `turn`. Who moves it on from where it stands takes the
     turn before looking where that is. Nothing is sent while the site's lock is held, so a receiver may ask the API.
     Call nothing here while holding that.
@@ -52,6 +58,7 @@ class Simulation:
         self.turn = threading.RLock()
         self._stopped = threading.Event()
         self._ticker: threading.Thread | None = None
+        self._moved = 0.0  # up to which real instant (monotonic) the ticker has moved the clock
 
     # ---- settings ----------------------------------------------------------------------------------------------------
 
@@ -123,20 +130,38 @@ class Simulation:
             self._ticker.start()
 
     def _tick(self) -> None:
-        moved = time.monotonic()
+        self._moved, pause = time.monotonic(), _TICK
         try:
-            while not self._stopped.wait(_TICK):
-                gone = time.monotonic() - moved
-                if self.clock_mode == "real" and self._is_worth_moving(gone):
-                    moved += gone
-                    self.advance(seconds=gone * self.factor)
-                    continue
-                if self.clock_mode == "frozen":
-                    moved += gone
-                self.send_due()
+            while not self._stopped.wait(pause):
+                try:
+                    if self._go_on():
+                        pause = _TICK
+                except NotNow as reason:
+                    if pause == _TICK:
+                        log.warning("the site's clock waits, and goes on by itself: %s", reason)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
         except Exception:
             log.exception("the site's clock has stopped; run_clock starts it again")
             self.clock_mode, self._ticker = "frozen", None
+
+    def _go_on(self) -> bool:
+        """Move a real clock as far as real time went since it was last moved; else send what is due.
+
+        Says whether the clock is where it should be: not while it has yet to be moved.
+        """
+        frozen = self.clock_mode == "frozen"
+        if frozen:
+            self._moved = time.monotonic()
+        if frozen or not self._is_worth_moving(time.monotonic() - self._moved):
+            self.send_due()
+            return frozen
+        with self.turn:
+            before, factor = self.site.now, self.factor
+            try:
+                self.advance(seconds=(time.monotonic() - self._moved) * factor)
+            finally:  # it may have come a part of the way
+                self._moved += (self.site.now - before).total_seconds() / factor
+        return True
 
     def _is_worth_moving(self, gone: float) -> bool:
         """After a second, or as soon as something is due: whoever follows the clock has work with each move."""

@@ -13,9 +13,11 @@ import pytest
 
 from local.children import free_port
 from local.site import LocalSite
+from models.session import engine_for
 from simulator import story
 from simulator.journal import Strayed
 from simulator.server import serving
+from simulator.simulation import NotNow
 from tests.builders import Quittance, settings_for
 from webhooks.app import create_app
 
@@ -100,6 +102,14 @@ def test_what_a_person_orders_becomes_seats_and_a_case_to_follow_up(open_site: O
         opened.do(f"wire-arrives/{invoice}", amount="3 794,18", reference="VIR 1")
         quittance.drain()
         assert quittance.rows("select count(*) from followups where open") == [0]
+
+
+def test_a_database_that_is_away_makes_the_clock_wait(db_url: str, receiver: str, tmp_path: Path) -> None:
+    settings = settings_for(db_url, tmp_path / "mail", CHARGEBEE_SITE="boreal-test", CHARGEBEE_API_KEY=KEY)
+    nowhere = engine_for(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none", application="test")
+    local = LocalSite(nowhere, settings, receiver, tmp_path / "site.journal", story_wanted=False)
+    with pytest.raises(NotNow, match="the database does not answer"):
+        local.simulation.advance(days=1)
 
 
 def test_our_clock_is_moved_before_the_webhooks_of_an_instant_leave(open_site: Open, quittance: Quittance) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from simulator import Simulation, Site
 from simulator.pricing import MONTHLY
+from simulator.simulation import NotNow
 from tests.conftest import eventually
 from tests.simulator.receiver import Receiver
 
@@ -139,6 +140,24 @@ def test_a_clock_whose_neighbour_fails_stops_and_can_be_started_again(
         start = site.now
         simulation.run_clock("real")
         eventually(lambda: site.now > start)
+
+
+def test_a_clock_that_cannot_be_followed_for_now_waits_and_catches_up_by_itself(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[datetime] = []
+
+    def follow(instant: datetime) -> None:
+        tries.append(instant)
+        if len(tries) <= 3:
+            raise NotNow("the database is away")
+
+    start = site.now
+    with Simulation(site, on_move=follow) as simulation:
+        simulation.run_clock("real", factor=3600)
+        eventually(lambda: site.now > start)
+    assert tries[0] < tries[1] < tries[2] < tries[3] <= site.now  # the time it waited is not lost
+    assert caplog.text.count("the site's clock waits") == 1
 
 
 @pytest.mark.parametrize(("mode", "factor"), [("fast", 1), ("real", 0), ("real", -2)])
