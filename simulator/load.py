@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from .deliveries import Deliveries
 from .simulation import Simulation
 from .webhooks import Attempt
 
@@ -71,45 +72,55 @@ def send(
     `progress` is told of every event whose first go is over, or that was dropped.
     """
     deliveries = simulation.deliveries
-    took: list[float] = []
-    answers: Counter[str] = Counter()
-    seen: set[str] = set()
-    lock = threading.Lock()
-
-    def watch(attempt: Attempt) -> None:
-        with lock:
-            took.append(1000 * attempt.answer.took)
-            answers[str(attempt.answer.status or attempt.answer.fault.partition(":")[0].partition(" (")[0])] += 1
-            if attempt.event_id not in seen:
-                seen.add(attempt.event_id)
-                progress(1)
-
-    deliveries.watch = watch
+    watch = deliveries.watch = _Watch(progress)
     start = time.monotonic()
     taken = deliveries.look_ahead(events)
     progress(len(deliveries.ledger.dropped))
     pace = Pace(rate)
     while not simulation.stopped:
-        before, accepted = len(seen), deliveries.counts["accepted"]
+        before = len(watch.seen), deliveries.counts["accepted"]
         if deliveries.send_next(_BATCH, pace) is None:
             break
-        if len(seen) == before and deliveries.counts["accepted"] == accepted:
+        if (len(watch.seen), deliveries.counts["accepted"]) == before:
             time.sleep(patience)  # only retries are left, and all of them failed
     deliveries.watch = None
-    counts = deliveries.counts
-    took.sort()
+    return _outcome(deliveries, watch, taken, time.monotonic() - start)
+
+
+class _Watch:
+    """What is seen of the attempts, which several connections make at once."""
+
+    def __init__(self, progress: Callable[[int], object]) -> None:
+        self.took: list[float] = []
+        self.answers: Counter[str] = Counter()
+        self.seen: set[str] = set()
+        self._progress = progress
+        self._lock = threading.Lock()
+
+    def __call__(self, attempt: Attempt) -> None:
+        answer = attempt.answer
+        with self._lock:
+            self.took.append(1000 * answer.took)
+            self.answers[str(answer.status or answer.fault.partition(":")[0].partition(" (")[0])] += 1
+            if attempt.event_id not in self.seen:
+                self.seen.add(attempt.event_id)
+                self._progress(1)
+
+
+def _outcome(deliveries: Deliveries, watch: _Watch, events: int, seconds: float) -> Outcome:
+    counts, took = deliveries.counts, sorted(watch.took)
     return Outcome(
-        events=taken,
+        events=events,
         sent=counts["attempts"],
         accepted=counts["accepted"],
         refused=counts["refused"],
         unanswered=counts["unanswered"],
         retried=counts["retried"],
         lost=counts["failed"],
-        seconds=time.monotonic() - start,
+        seconds=seconds,
         p50=_part(took, 0.5),
         p99=_part(took, 0.99),
-        answers=dict(answers.most_common()),
+        answers=dict(watch.answers.most_common()),
         chaos=deliveries.ledger.counts(),
     )
 
