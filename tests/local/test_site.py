@@ -156,6 +156,18 @@ def test_a_restart_goes_on_where_the_site_was_left(open_site: Open, quittance: Q
     assert quittance.rows("select count(*) from inbox_events") == received
 
 
+def test_a_portal_session_lives_on_after_a_restart(open_site: Open) -> None:
+    with open_site() as opened:
+        opened.do("order", **ORDER)
+        (customer,) = opened.local.site.ids("customer")
+        session = opened.call("portal_sessions", **{"customer[id]": customer}).json()["portal_session"]
+    with open_site() as opened:
+        (again,) = opened.local.site.find("portal_session")
+        assert again["token"] == session["token"]
+        assert again["access_url"] == f"{opened.url}/_sim/portal/{session['token']}"
+        assert "Verger du Lac" in opened.page(f"portal/{session['token']}")
+
+
 def test_a_clock_that_was_stopped_stays_so_at_the_next_start(open_site: Open) -> None:
     with open_site() as opened:
         opened.local.let_the_clock_run()
