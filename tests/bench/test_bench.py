@@ -91,6 +91,7 @@ def test_webhooks_are_sent_and_measured(capsys: pytest.CaptureFixture[str]) -> N
     assert "events/s, p50" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_slow_clients_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     slow_clients.main("--slow 2 --mode headers --seconds 2".split())
     assert "headers     2 slow" in capsys.readouterr().out

@@ -96,6 +96,7 @@ def test_another_site_sends_nothing(client: FlaskClient, tmp_path: Path, headers
     assert not list(tmp_path.glob("mail/*.eml"))
 
 
+@pytest.mark.long
 def test_all_of_it_is_written_as_files_that_lead_to_each_other(settings: Settings, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert write_pages(studio_of(settings), "fr_CA", out) == len(PREVIEWS)

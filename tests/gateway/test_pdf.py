@@ -272,6 +272,7 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(address)
 
 
+@pytest.mark.long
 def test_the_connection_goes_to_the_address_that_was_checked_under_the_name_that_was_allowed(
     tls_server: TlsServer,
 ) -> None:

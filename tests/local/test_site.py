@@ -168,6 +168,7 @@ def test_a_portal_session_lives_on_after_a_restart(open_site: Open) -> None:
         assert "Verger du Lac" in opened.page(f"portal/{session['token']}")
 
 
+@pytest.mark.long
 def test_a_clock_that_was_stopped_stays_so_at_the_next_start(open_site: Open) -> None:
     with open_site() as opened:
         opened.local.let_the_clock_run()
@@ -235,6 +236,7 @@ def test_a_journal_begun_without_the_story_is_not_joined_by_it(open_site: Open) 
         assert opened.local.deeds == 1
 
 
+@pytest.mark.long
 def test_a_story_half_told_goes_on_at_the_next_step(open_site: Open, quittance: Quittance) -> None:
     with open_site(story_wanted=True) as opened:
         for step in story.steps()[:3]:

@@ -133,6 +133,7 @@ def test_versions_of_an_object_rise_strictly_and_its_updated_at_follows(seed: in
         assert all(version % 1000 for version in versions)
 
 
+@pytest.mark.long
 @given(SEEDS, st.booleans())
 @settings(max_examples=30, deadline=None)
 def test_the_last_state_of_every_object_was_told_by_an_event(seed: int, stale: bool) -> None:
@@ -213,6 +214,7 @@ def test_nothing_on_the_wire_is_null() -> None:
         assert [event for event in history(seed).events if nulls(event)] == []
 
 
+@pytest.mark.long
 def test_what_happens_in_histories_covers_what_can_happen() -> None:
     sites = [history(seed) for seed in range(60)]
     types = {event["event_type"] for site in sites for event in site.events}

@@ -79,6 +79,7 @@ def test_the_same_seed_sends_the_same_bytes_whatever_the_steps(receiver: Receive
     assert runs[0] == runs[1] and len(runs[0]) > 6
 
 
+@pytest.mark.long
 def test_a_clock_that_runs_sends_what_happens_and_moves_the_site(
     simulation: Simulation, site: Site, receiver: Receiver
 ) -> None:
@@ -126,6 +127,7 @@ def _from_another_thread(site: Site) -> str:
         return str(pool.submit(lambda: site.find("customer")[0]["id"]).result(timeout=5))
 
 
+@pytest.mark.long
 def test_a_clock_whose_neighbour_fails_stops_and_can_be_started_again(
     site: Site, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -142,6 +144,7 @@ def test_a_clock_whose_neighbour_fails_stops_and_can_be_started_again(
         eventually(lambda: site.now > start)
 
 
+@pytest.mark.long
 def test_a_clock_that_cannot_be_followed_for_now_waits_and_catches_up_by_itself(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -262,6 +262,7 @@ def test_the_mail_goes_to_whoever_has_the_subscription_when_it_leaves(quittance:
     assert [mail["To"] for mail in quittance.mails()] == ["luc@other.example"]
 
 
+@pytest.mark.long
 def test_cancellations_to_come_or_carried_out_are_the_same_in_every_order(quittance: Quittance) -> None:
     told = [a_subscription(1), ending(2), ended(3, END + timedelta(seconds=3)), ending(5, END + timedelta(days=40))]
     query = "select subscription_id, state, effective_at from cancellations where state in ('scheduled', 'run')"

@@ -161,6 +161,7 @@ def test_a_paid_invoice_never_opens_one(quittance: Quittance) -> None:
     assert quittance.rows("select count(*) from followups") == [0]
 
 
+@pytest.mark.long
 def test_open_followups_are_the_same_in_every_order(quittance: Quittance) -> None:
     told = [
         by_cheque(1),

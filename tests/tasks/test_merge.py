@@ -6,6 +6,7 @@ import itertools
 import json
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ def greatest(events: list[Body]) -> tuple[int, bool, str]:
     return body["resource_version"], body["deleted"], body["first_name"]
 
 
+@pytest.mark.long
 @given(
     drawn=st.lists(
         st.tuples(st.integers(1, 3), st.sampled_from(["Marie", "Luc"]), st.booleans(), st.integers(0, 2)),

@@ -197,6 +197,7 @@ STORIES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("story", STORIES)
 def test_the_books_are_the_same_in_every_order(quittance: Quittance, story: str) -> None:
     first, *others = [

@@ -119,6 +119,7 @@ def test_reading_again_changes_nothing(quittance: Quittance, site: Site) -> None
     assert quittance.rows("select kind from findings") == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "seed", [1, 2, pytest.param(3, marks=pytest.mark.long), pytest.param(4, marks=pytest.mark.long)]
 )

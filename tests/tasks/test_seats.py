@@ -136,6 +136,7 @@ def test_an_ended_subscription_may_come_without_items(quittance: Quittance) -> N
     assert quittance.rows(SEATS) == [0]
 
 
+@pytest.mark.long
 def test_the_ledger_adds_up_to_the_current_seats_whatever_the_order(quittance: Quittance) -> None:
     ends = in_every_order(
         quittance,

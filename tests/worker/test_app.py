@@ -36,6 +36,7 @@ def test_a_worker_refuses_a_broker_that_throws_messages_away(
         broker.stop()
 
 
+@pytest.mark.long
 def test_what_the_scheduler_asks_for_reads_chargebees_lists(
     start: Callable[..., subprocess.Popen[bytes]],
     quittance: Quittance,

@@ -65,6 +65,7 @@ def run(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_a_celery_worker_does_the_task_of_the_queue_that_is_rung(bell, broker_url, key_prefix, tmp_path: Path):
     heard = tmp_path / "heard"
     (tmp_path / "heard_by.py").write_text(CELERY_APP)

@@ -20,6 +20,7 @@ def test_open_followups_are_listed_with_how_late_they_are(live, read, run):
     assert "F-10431" in told and "31-60" in told and "F-10428" not in told
 
 
+@pytest.mark.long
 def test_closed_followups_are_listed_when_asked_for_and_are_not_late(live, read):
     live("cancel")
     found = {row["invoice_id"]: row for row in read("followups", "list", "--all")["followups"]}
@@ -48,6 +49,7 @@ def test_ageing_has_four_buckets(days, bucket):
     assert bucket_of(days) == bucket
 
 
+@pytest.mark.long
 def test_a_cancellation_is_due_from_its_instant_on(live, quittance, read, run):
     live("cancel")
     (cancellation,) = read("cancellations", "list")["cancellations"]

@@ -51,6 +51,7 @@ def test_a_list_that_was_never_read_is_told_of(run, read) -> None:
     assert "was never read" in run("reconcile", "report").stderr
 
 
+@pytest.mark.long
 def test_the_mirror_is_compared_and_what_differs_is_counted(
     run, read, api: dict[str, str], quittance: Quittance, chargebee_site: Site
 ) -> None:
@@ -70,6 +71,7 @@ def test_the_mirror_is_compared_and_what_differs_is_counted(
     assert quittance.rows("select company from customers") == ["Marie et filles"]
 
 
+@pytest.mark.long
 def test_a_site_is_imported_and_told_of_in_a_few_lines(run, read, api: dict[str, str], quittance: Quittance) -> None:
     told = run("import", "--dry-run", **api).stdout.splitlines()
     assert told[0] == "1 customer, 1 would be new" and "0 credit notes, 0 would be new" in told

@@ -166,6 +166,7 @@ def test_objects_of_two_kinds_with_one_id_are_told_apart(quittance, read):
     assert ids(shown["events"]) == [kept["id"]]
 
 
+@pytest.mark.long
 def test_tables_fit_eighty_columns_and_leave_nothing_out(live, run):
     live("cancel")
     for arguments in (("customer", CUSTOMER), ("subscription", SEATS), ("invoice", INVOICE)):
