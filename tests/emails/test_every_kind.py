@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -24,12 +24,24 @@ from tests.emails.mails import NBSP, Document, rendered, sampled
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
-EVERY_SAMPLE = [
-    pytest.param(kind, name, locale, id=f"{kind.name}-{name}-{locale}")
-    for kind in kinds.ALL
-    for name in kind.samples
-    for locale in LOCALES
-]
+Check = Callable[[AnyKind, str, str], None]
+
+
+def of_every_sample(check: Check) -> Callable[[AnyKind, str], None]:
+    """A test of each kind in each language, which holds every sample of it to this check."""
+
+    @pytest.mark.parametrize("locale", LOCALES)
+    @pytest.mark.parametrize("kind", kinds.ALL, ids=lambda kind: kind.name)
+    def test(kind: AnyKind, locale: str) -> None:
+        for sample in kind.samples:
+            try:
+                check(kind, sample, locale)
+            except AssertionError as failed:
+                failed.add_note(f"in the sample {sample} of {kind.name}, {locale}")
+                raise
+
+    test.__name__, test.__doc__ = check.__name__, check.__doc__
+    return test
 
 
 def facts(context: Any, locale: str) -> Iterator[str]:
@@ -56,7 +68,7 @@ def _is_a_word_of_ours(context: Any, name: str) -> bool:
     return name in ("name", "brand") or "Literal" in repr(get_type_hints(type(context))[name])
 
 
-@pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
+@of_every_sample
 def test_every_sample_is_a_sound_mail(kind: AnyKind, sample: str, locale: str) -> None:
     mail, document = sampled(kind, sample, locale)
     for part in (mail.subject, mail.text, mail.html):
@@ -74,7 +86,7 @@ def test_every_sample_is_a_sound_mail(kind: AnyKind, sample: str, locale: str) -
     assert "color-scheme" in mail.html and "prefers-color-scheme" in mail.html
 
 
-@pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
+@of_every_sample
 def test_both_parts_carry_every_fact_of_the_context(kind: AnyKind, sample: str, locale: str) -> None:
     mail, document = sampled(kind, sample, locale)
     shown = document.plain
@@ -83,7 +95,7 @@ def test_both_parts_carry_every_fact_of_the_context(kind: AnyKind, sample: str, 
         assert fact.replace(NBSP, " ") in shown
 
 
-@pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
+@of_every_sample
 def test_the_text_part_has_every_amount_and_date_of_the_html(kind: AnyKind, sample: str, locale: str) -> None:
     mail, document = sampled(kind, sample, locale)
     shown, text = document.plain, mail.text.replace(NBSP, " ")
@@ -94,7 +106,7 @@ def test_the_text_part_has_every_amount_and_date_of_the_html(kind: AnyKind, samp
         assert value.strip() in text
 
 
-@pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
+@of_every_sample
 def test_links_are_absolute_https_and_stand_in_both_parts(kind: AnyKind, sample: str, locale: str) -> None:
     mail, document = sampled(kind, sample, locale)
     assert not {tag for tag, _ in document.tags} & {"script", "iframe", "form", "img", "link"}
@@ -104,14 +116,14 @@ def test_links_are_absolute_https_and_stand_in_both_parts(kind: AnyKind, sample:
     assert samples.LINKS.other_language in web
 
 
-@pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
+@of_every_sample
 def test_without_links_nothing_leads_anywhere(kind: AnyKind, sample: str, locale: str) -> None:
     mail = rendered(kind, kind.samples[sample], locale, links=Links())
     assert all(link.startswith("mailto:") for link in Document(mail.html).links)
     assert "://" not in mail.text
 
 
-@pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
+@of_every_sample
 def test_layout_tables_are_hidden_from_screen_readers_and_data_rows_have_headings(
     kind: AnyKind, sample: str, locale: str
 ) -> None:
@@ -122,7 +134,7 @@ def test_layout_tables_are_hidden_from_screen_readers_and_data_rows_have_heading
             assert attributes.get("scope") == "row"
 
 
-@pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
+@of_every_sample
 def test_french_and_english_are_set_as_they_should_be(kind: AnyKind, sample: str, locale: str) -> None:
     mail, document = sampled(kind, sample, locale)
     for part in (mail.subject, mail.text, document.text):
@@ -136,7 +148,7 @@ def test_french_and_english_are_set_as_they_should_be(kind: AnyKind, sample: str
             assert not re.search(r"\s:", part)
 
 
-@pytest.mark.parametrize(("kind", "sample", "locale"), EVERY_SAMPLE)
+@of_every_sample
 def test_the_html_is_as_browsers_read_it(kind: AnyKind, sample: str, locale: str) -> None:
     parser = html5lib.HTMLParser()
     parser.parse(sampled(kind, sample, locale)[0].html)
