@@ -6,6 +6,7 @@ own DATABASE_URL is never written to.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from typing import TypeVar
 
 import psycopg
 import pytest
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine
@@ -213,6 +215,17 @@ def start(
         if process.poll() is None:
             os.killpg(process.pid, 9)
             process.wait()
+
+
+@pytest.fixture
+def logs_as_before() -> Iterator[None]:
+    """What a test, or a command that it runs in this process, sets about logs does not outlive it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 def eventually(question: Callable[[], T], seconds: float = 30, every: float = 0.05) -> T:

@@ -35,7 +35,7 @@ def environment(db_url: str, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def run(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, logs_as_before: None) -> Run:
     """Run a verb; its exit code is as expected, and what it said is returned."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
