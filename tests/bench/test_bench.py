@@ -87,7 +87,7 @@ def test_histories_share_no_object_and_keep_their_order() -> None:
 def test_webhooks_are_sent_and_measured(capsys: pytest.CaptureFixture[str]) -> None:
     options = "--reps 1 --events 50 --connections 2 --patience 0".split()
     (sample,) = webhooks.measure(webhooks.parse(options))
-    assert sample.rate > 0 and sample.cpu > 0
+    assert sample.rate > 0  # its processor time is counted in hundredths of a second, and may well be none
     assert "events/s, p50" in capsys.readouterr().out
 
 
