@@ -21,12 +21,17 @@ def collection_of(subscription: str | None, customer: str | None) -> Collection 
     return "off" if stated == "off" else "on" if stated == "on" else None
 
 
+def owes(*, status: str | None, deleted: bool, amount_due: int) -> bool:
+    """Is money still to come on this invoice, whoever collects it?"""
+    return status in OWING and not deleted and amount_due > 0
+
+
 def owed_offline(*, status: str | None, deleted: bool, amount_due: int, collection: Collection | None) -> bool:
     """Is this invoice to be paid by cheque or wire, and still owed? Then a follow-up is open.
 
     A method stored on a card payer opens nothing: only collection that is off does.
     """
-    return status in OWING and not deleted and amount_due > 0 and collection == "off"
+    return owes(status=status, deleted=deleted, amount_due=amount_due) and collection == "off"
 
 
 @dataclass(frozen=True, slots=True)

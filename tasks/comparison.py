@@ -19,6 +19,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, undefer
 
 from billing.errors import NeedsAttention, NotYet
+from billing.followups import OWING
+from billing.seats import LIVE
 from gateway.client import Gateway
 from gateway.errors import ProviderRefused
 from gateway.events import Snapshot
@@ -37,8 +39,8 @@ from .world import MIRRORS
 # Of each kind, the statuses that are compared; none: whatever its status. The others do not change any more.
 STATUSES: Mapping[str, tuple[str, ...]] = {
     "customer": (),
-    "subscription": ("future", "in_trial", "active", "non_renewing", "paused"),
-    "invoice": ("posted", "payment_due", "not_paid"),
+    "subscription": ("future", *sorted(LIVE), "paused"),
+    "invoice": tuple(sorted(OWING)),
 }
 GRACE = timedelta(minutes=10)  # what changed so lately may be on its way here
 NIGHT = timedelta(days=1)

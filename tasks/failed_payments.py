@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from billing.declines import reason_of
 from billing.errors import NeedsAttention
-from billing.followups import OWING
+from billing.followups import owes
 from billing.money import Money
 from billing.payments import is_by_hand, kind_of, status_of
 from billing.terms import date_in
@@ -59,7 +59,7 @@ def _is_news(attempt: Transaction, invoice: Invoice) -> bool:
         return False
     tries = [(link["dated_at"] or 0, link["transaction_id"]) for link in invoice.linked_payments]
     newest = max(tries)[1] if attempt.id in {id for _, id in tries} else attempt.id
-    owed = invoice.status in OWING and invoice.amount_due > 0 and not invoice.deleted
+    owed = owes(status=invoice.status, deleted=invoice.deleted, amount_due=invoice.amount_due)
     return owed and newest == attempt.id
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from billing.followups import OFFLINE_METHODS, owed_offline
+from billing.followups import OFFLINE_METHODS, owes
 from billing.money import Money
 from billing.terms import date_in, next_business_day
 from emails import kinds
@@ -28,8 +28,7 @@ def deliver_new_case(delivery: Delivery) -> Outcome:
         case = session.get_one(Followup, live.id)
         customer = session.get(Customer, live.customer_id or "")
     # That collection is off, the case says: what it owes, the live invoice does.
-    open_ = owed_offline(status=live.status, deleted=live.deleted, amount_due=live.amount_due, collection="off")
-    if not case.open or not open_:
+    if not case.open or not owes(status=live.status, deleted=live.deleted, amount_due=live.amount_due):
         return overtaken(f"case {live.id} is closed: {case.closed_reason or live.status}")
     zone = delivery.couriers.rules.zone
     reader = recipient_of(delivery, None, kinds.finance_new_case)
