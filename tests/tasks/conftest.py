@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,19 @@ def site(chargebee_site: Site) -> Site:
 @pytest.fixture
 def with_api(db_url: str, tmp_path: Path, chargebee_api: ChargebeeApi) -> Iterator[Quittance]:
     """The system in one process, which may ask the make-believe Chargebee."""
-    quittance = Quittance(
-        db_url,
-        tmp_path,
-        CHARGEBEE_SITE=chargebee_api.site_name,
-        CHARGEBEE_API_KEY=chargebee_api.key,
-        CHARGEBEE_API_URL=chargebee_api.url,
-    )
-    yield quittance
-    quittance.close()
+    with _asking(chargebee_api, db_url, tmp_path) as quittance:
+        yield quittance
+
+
+@pytest.fixture
+def sober_with_api(db_url: str, tmp_path: Path, chargebee_api: ChargebeeApi) -> Iterator[Quittance]:
+    """As in production: what is older than seven days is history."""
+    with _asking(chargebee_api, db_url, tmp_path, EFFECTS_HORIZON="7 days") as quittance:
+        yield quittance
+
+
+@contextmanager
+def _asking(api: ChargebeeApi, db_url: str, directory: Path, **more: str) -> Iterator[Quittance]:
+    where = {"CHARGEBEE_SITE": api.site_name, "CHARGEBEE_API_KEY": api.key, "CHARGEBEE_API_URL": api.url}
+    with closing(Quittance(db_url, directory, **where, **more)) as quittance:
+        yield quittance

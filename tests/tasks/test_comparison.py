@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from gateway.client import Gateway, Page
@@ -166,27 +164,13 @@ def test_only_what_changed_since_is_compared_where_a_date_is_given(quittance: Qu
     assert quittance.rows("select company from customers where id = 'paul'") == ["Paul et fils"]
 
 
-def test_what_happened_long_ago_is_merged_quietly(
-    db_url: str, tmp_path: Path, chargebee_api: ChargebeeApi, site: Site
-) -> None:
-    api = chargebee_api
-    quittance = Quittance(
-        db_url,
-        tmp_path,
-        CHARGEBEE_SITE=api.site_name,
-        CHARGEBEE_API_KEY=api.key,
-        CHARGEBEE_API_URL=api.url,
-        EFFECTS_HORIZON="7 days",
-    )
-    try:
-        site.create_customer(id="paul", email="paul@test1234.example", auto_collection="off")
-        site.subscribe("paul", MONTHLY.id, 3, id="seats-paul")
-        later(quittance, site, days=8)
-        compare(quittance)
-        assert quittance.rows("select open from followups") == [True]
-        assert quittance.mails() == []
-    finally:
-        quittance.close()
+def test_what_happened_long_ago_is_merged_quietly(sober_with_api: Quittance, site: Site) -> None:
+    site.create_customer(id="paul", email="paul@test1234.example", auto_collection="off")
+    site.subscribe("paul", MONTHLY.id, 3, id="seats-paul")
+    later(sober_with_api, site, days=8)
+    compare(sober_with_api)
+    assert sober_with_api.rows("select open from followups") == [True]
+    assert sober_with_api.mails() == []
 
 
 # ---- by night --------------------------------------------------------------------------------------------------------

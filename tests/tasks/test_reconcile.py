@@ -334,26 +334,12 @@ def test_a_missed_webhook_is_one_that_did_not_come_within_ten_minutes(quittance:
     assert missed(quittance) == 0
 
 
-def test_a_missed_event_that_happened_long_ago_is_merged_quietly(
-    db_url: str, tmp_path: Path, chargebee_api: ChargebeeApi, site: Site
-) -> None:
-    api = chargebee_api
-    quittance = Quittance(
-        db_url,
-        tmp_path,
-        CHARGEBEE_SITE=api.site_name,
-        CHARGEBEE_API_KEY=api.key,
-        CHARGEBEE_API_URL=api.url,
-        EFFECTS_HORIZON="7 days",
-    )
-    try:
-        quittance.move_clock(site.now)
-        read(quittance)
-        live(site)
-        quittance.move_clock(site.now + timedelta(days=8))  # nothing ran for so long
-        assert read(quittance).new
-        quittance.drain()
-        assert quittance.rows("select count(*) from invoices") == [1]
-        assert quittance.mails() == []
-    finally:
-        quittance.close()
+def test_a_missed_event_that_happened_long_ago_is_merged_quietly(sober_with_api: Quittance, site: Site) -> None:
+    sober_with_api.move_clock(site.now)
+    read(sober_with_api)
+    live(site)
+    sober_with_api.move_clock(site.now + timedelta(days=8))  # nothing ran for so long
+    assert read(sober_with_api).new
+    sober_with_api.drain()
+    assert sober_with_api.rows("select count(*) from invoices") == [1]
+    assert sober_with_api.mails() == []
