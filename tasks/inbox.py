@@ -294,11 +294,15 @@ class _Batch:
 
     def apply(self) -> int:
         for row in self.rows:
-            self._understand(row)
+            match understand(row):
+                case Event() as event:
+                    self.events[row.id] = event
+                case ending:
+                    self.endings[row.id] = ending
         understood = [row for row in self.rows if row.id in self.events]
         world = World(self.session, self.rules)
         try:
-            world.load(_wanted(self.events[row.id] for row in understood), self._held)
+            world.load(wanted_by(self.events[row.id] for row in understood), self._held)
         except Busy:
             self._one_by_one(understood)
         else:
@@ -307,24 +311,12 @@ class _Batch:
         self._end()
         return len(self.endings)
 
-    def _understand(self, row: InboxEvent) -> None:
-        try:
-            if row.raw is None:
-                raise NeedsAttention("its body was emptied after 90 days; backfill its objects from the API instead")
-            self.events[row.id] = Event.from_body(row.raw)
-        except NeedsAttention as reason:
-            self.endings[row.id] = Ending("parked", str(reason))
-        except SoftTimeLimitExceeded:
-            raise
-        except Exception as surprise:
-            self.endings[row.id] = _surprised(row, surprise)
-
     def _one_by_one(self, rows: Sequence[InboxEvent]) -> None:
         """A row that was read belongs to a customer that somebody holds: only the events that need it wait."""
         for row in rows:
             world = World(self.session, self.rules)
             try:
-                world.load(_wanted([self.events[row.id]]), self._held)
+                world.load(wanted_by([self.events[row.id]]), self._held)
             except Busy:
                 self._left.append(row.id)
             else:
@@ -345,7 +337,22 @@ _END = (
 )
 
 
-def _wanted(events: Iterable[Event]) -> Wanted:
+def understand(row: InboxEvent) -> Event | Ending:
+    """What an event says; where that cannot be read, how it ends."""
+    try:
+        if row.raw is None:
+            raise NeedsAttention("its body was emptied after 90 days; backfill its objects from the API instead")
+        return Event.from_body(row.raw)
+    except NeedsAttention as reason:
+        return Ending("parked", str(reason))
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as surprise:
+        return _surprised(row, surprise)
+
+
+def wanted_by(events: Iterable[Event]) -> Wanted:
+    """What these events are about."""
     wanted = Wanted()
     for event in events:
         for snapshot in event.snapshots:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
 import click
-from sqlalchemy import insert, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, select
 
-from models import AuditEntry, InboxEvent
+from billing.errors import NeedsAttention
+from models import InboxEvent
+from models.session import transaction
+from tasks import replay as replay_
+from tasks.replay import Selection, Tally
 from worker.settings import Settings
 
-from . import shapes
-from .database import changing, looking, ring, whoever_runs_this
+from . import rehearsal, shapes
+from .database import connected, looking, ring, whoever_runs_this
 from .failures import Problem
 from .import_ import dry_run, instant_of, reading, since, told
 from .output import (
@@ -38,7 +42,7 @@ from .output import (
 
 STATUSES = ("pending", "applied", "ignored", "parked")
 LOOK_BACK = 20_000  # events; a rare type does not make the database read its whole history
-BATCH = 1_000
+UNASKED = 50  # events that are applied again without a question
 
 
 @click.group()
@@ -115,81 +119,77 @@ def _body(raw: bytes | None) -> Any:
 
 @command.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--parked", is_flag=True, help="Every event that is parked.")
-def replay(ids: tuple[str, ...], parked: bool) -> None:
-    """Apply events again, through the same door. What they brought already is not done twice."""
-    if bool(ids) == parked:
-        raise click.UsageError("Name the events to replay, or say --parked.")
+@since(required=False)
+@click.option("--type", "event_type", metavar="TYPE", help="Those of this type, such as invoice_generated.")
+@click.option("--parked", is_flag=True, help="Those that are parked.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, row by row; nothing is written.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="So many rows are shown."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def replay(
+    ids: tuple[str, ...],
+    since: date | datetime | None,
+    event_type: str | None,
+    parked: bool,
+    dry_run: bool,
+    limit: int,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Apply events again, through the same door. What they brought already is not done twice.
+
+    Name them, or say which: received --since, of a --type, --parked, or all of these together. Who is told of what
+    follows is decided by when an event was received the first time; no mail goes twice.
+    """
+    if bool(ids) == bool(since or event_type or parked):
+        raise click.UsageError("Name the events to replay, or say which: --since, --type, --parked.")
     settings = Settings.read()
-    count = _replay_parked(settings) if parked else _replay_these(settings, list(dict.fromkeys(ids)))
-    say(f"{counted(count, 'event')} to be applied again.")
-    if count:
+    unique = tuple(dict.fromkeys(ids))
+    selection = Selection(unique, instant_of(since, settings) if since else None, event_type, parked)
+    with connected(settings.database_url) as engine:
+        if unique:
+            _must_be_known(engine, unique)
+        if dry_run:
+            rehearsal.show(engine, settings, selection, limit=limit, as_json=as_json)
+            return
+        if not (yes or unique):
+            _ask(engine, selection)
+        tally = _watched("made due", replay_.replay(engine, selection, by=whoever_runs_this()))
+    if tally.able:
         ring(settings, "events")
+    if as_json:
+        say_json({"dry_run": False, "replayed": tally.able, "pending": tally.pending, "emptied": tally.emptied})
+    else:
+        say(f"{counted(tally.able, 'event')} to be applied again.")
+    rehearsal.note_left(tally)
 
 
-def _replay_these(settings: Settings, ids: list[str]) -> int:
-    """All of them or, where one cannot be, none."""
-    with changing(settings) as session:
-        known = select(InboxEvent.id, InboxEvent.status, InboxEvent.raw.is_(None)).where(InboxEvent.id.in_(ids))
-        found = {id: (status, emptied) for id, status, emptied in session.execute(known)}
-        problems = [f"no event {id} has come in" for id in ids if id not in found]
-        problems += [f"the body of {id} is not kept any more" for id in ids if found.get(id, ("", False))[1]]
-        if problems:
-            raise Problem("; ".join(problems) + ". Nothing was replayed.")
-        done = _again(session, ids)
-    for id in ids:
-        if id not in done:
-            note(f"{id} is pending already: it is applied by itself.")
-    return len(done)
+def _must_be_known(engine: Engine, ids: tuple[str, ...]) -> None:
+    with transaction(engine) as session:
+        try:
+            replay_.must_be_known(session, ids)
+        except NeedsAttention as reason:
+            raise Problem(f"{reason}. Nothing was replayed.") from None
 
 
-def _replay_parked(settings: Settings) -> int:
-    """In batches, oldest first, up to the one that was the newest when it began: one that parks again stays parked."""
-    count = 0
-    with changing(settings) as session:
-        newest = session.scalar(
-            select(InboxEvent.seq).where(InboxEvent.status == "parked").order_by(InboxEvent.seq.desc()).limit(1)
-        )
-    place = 0
-    while newest is not None and place < newest:
-        with changing(settings) as session:
-            batch = select(InboxEvent.id, InboxEvent.seq).where(
-                InboxEvent.status == "parked", InboxEvent.seq > place, InboxEvent.seq <= newest
-            )
-            found = session.execute(batch.order_by(InboxEvent.seq).limit(BATCH)).all()
-            if not found:
-                break
-            place = found[-1].seq
-            count += len(_again(session, [row.id for row in found]))
-    return count
+def _ask(engine: Engine, selection: Selection) -> None:
+    """Ask before more than fifty events are applied again."""
+    tally = _watched("counted", replay_.count(engine, selection))
+    if tally.able > UNASKED:
+        note(f"{called('events replay .. --dry-run')} shows what it would change.")
+        click.confirm(f"Apply {counted(tally.able, 'event')} again?", abort=True, err=True)
 
 
-def _again(session: Session, ids: list[str]) -> set[str]:
-    """Make these pending, with an audit entry each; those that were so already, or have no body, are left alone."""
-    known = select(InboxEvent.id, InboxEvent.status).where(InboxEvent.id.in_(ids))
-    before = {row.id: row.status for row in session.execute(known)}
-    pending = (
-        update(InboxEvent)
-        .where(InboxEvent.id.in_(ids), InboxEvent.status != "pending", InboxEvent.raw.is_not(None))
-        .values(status="pending", starts=0, due_at=text("now()"), reason=None, ended_at=None)
-        .returning(InboxEvent.id)
-        .execution_options(synchronize_session=False)
-    )
-    done = set(session.scalars(pending))
-    entries = [
-        {
-            "actor": whoever_runs_this(),
-            "event_id": id,
-            "object_type": "event",
-            "object_id": id,
-            "before": {"status": before[id]},
-            "after": {"status": "pending", "by": "quittance events replay"},
-        }
-        for id in sorted(done)
-    ]
-    if entries:
-        session.execute(insert(AuditEntry), entries)
-    return done
+def _watched(what: str, tallies: Iterable[Tally]) -> Tally:
+    """The last of these, with a line on standard error at every ten thousandth event."""
+    tally, told = Tally(), 0
+    for tally in tallies:
+        if tally.able // 10_000 > told:
+            told = tally.able // 10_000
+            note(f"{tally.able} events {what} so far")
+    return tally
 
 
 @command.command()

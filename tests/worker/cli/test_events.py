@@ -7,7 +7,7 @@ import json
 import pytest
 import redis
 
-from tests.builders import a_customer, a_subscription, an_event, an_invoice
+from tests.builders import a_customer, a_link, a_subscription, an_event, an_invoice
 
 
 @pytest.fixture
@@ -151,6 +151,71 @@ def test_a_replay_rings(three, run, broker_url, key_prefix):
         broker.delete(f"{key_prefix}events")
 
 
-@pytest.mark.parametrize("arguments", [(), ("ev_1", "--parked")])
+@pytest.mark.parametrize("arguments", [(), ("ev_1", "--parked"), ("ev_1", "--type", "first"), ("--dry-run",)])
 def test_a_replay_of_nothing_or_of_both_is_wrong_usage(run, arguments):
     assert "Usage" in run("events", "replay", *arguments, code=2).stderr
+
+
+def test_events_are_chosen_by_type_instant_and_status_together(three, quittance, run):
+    assert run("events", "replay", "--type", "first", "--parked").stdout == "0 events to be applied again.\n"
+    assert run("events", "replay", "--type", "third", "--parked").stdout == "1 event to be applied again.\n"
+    result = run("events", "replay", "--since", "2021-01-01")
+    assert result.stdout == "2 events to be applied again.\n" and "1 event left alone: pending" in result.stderr
+
+
+def test_many_events_are_asked_for(quittance, run):
+    for number in range(51):
+        quittance.post(an_event(a_customer(id=f"cust_{number}")))
+    quittance.run("update inbox_events set status = 'parked'")
+    declined = run("events", "replay", "--parked", code=1)
+    assert "Apply 51 events again?" in declined.stderr and "--dry-run" in declined.stderr
+    assert quittance.rows("select count(*) from inbox_events where status = 'pending'") == [0]
+    assert run("events", "replay", "--parked", "--yes").stdout == "51 events to be applied again.\n"
+
+
+def test_a_dry_run_says_rows_money_seats_and_mail(quittance, run, read):
+    quittance.take(an_event(a_customer(auto_collection="off"), a_subscription(seats=3), an_invoice(total=301009)))
+    invoice = an_invoice(2, total=301009, paid=10000, linked_payments=[a_link(applied=10000)])
+    event = an_event(a_customer(2, auto_collection="off", email="new@test1234.example"), a_subscription(2, 7), invoice)
+    quittance.post(event)
+    quittance.run("update inbox_events set status = 'parked' where status = 'pending'")
+
+    result = run("events", "replay", "--parked", "--dry-run")
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert lines[0] == "1 event would end applied" and lines[-1] == "Nothing was written."
+    for line in (
+        "subscriptions sub_1",
+        "seats: 3 -> 7",
+        "amount_due: 3\u00a0010,09\u00a0$ -> 2\u00a0910,09\u00a0$".replace("\u00a0", " "),
+        "email: m***@t*** -> n***@t***",
+        "seats 3 7 +4",
+        "mail seats_changed about sub_1 to n***@t***",
+        "not again: invoice:F-1:0, it is sent already",
+    ):
+        assert line in lines, result.stdout
+    assert "@test1234" not in result.stdout and max(map(len, result.stdout.splitlines())) <= 80
+    assert quittance.ending(event)[0] == "parked"
+
+    told = read("events", "replay", event["id"], "--dry-run")
+    assert told["events"]["would_end"] == {"applied": 1}
+    (owed, *_) = told["money"]
+    assert (owed["what"], owed["difference"]["minor"], owed["difference"]["currency"]) == (
+        "owed on invoices",
+        -10000,
+        "CAD",
+    )
+    assert {row["table"]: row["after"] for row in told["rows"]}["customers"]["email"] == "n***@t***"
+    assert [each["to"] for each in told["deliveries"] if each["name"] == "seats_changed"] == [["n***@t***"]]
+
+
+def test_a_dry_run_of_much_shows_a_part_and_counts_the_rest(quittance, run):
+    for number in range(9):
+        quittance.post(an_event(a_customer(id=f"cust_{number}")))
+    quittance.run("update inbox_events set status = 'parked', raw = case when seq > 1 then raw end")
+    result = run("events", "replay", "--parked", "--dry-run", "--limit", "3")
+    assert "and 5 events more" in result.stdout and "and 5 rows more (in all: customers 8)" in result.stdout
+    assert "1 event left alone: bodies are emptied after 90 days" in result.stderr
+
+
+def test_a_dry_run_of_nothing_says_so(run):
+    assert "No such events" in run("events", "replay", "--parked", "--dry-run").stdout
