@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from worker.settings import read_database_url
 
+from . import rights
 from .database import connected
 from .failures import Problem
 from .output import as_json, called, say, say_facts, say_json
@@ -39,6 +40,26 @@ def upgrade() -> None:
     except CommandError as refused:
         raise Problem(f"{refused}: the database was made by a newer version; run that one") from refused
     say(f"The schema is at {head()}" + (f" now, it was at {before}." if before else " now, it was empty."))
+    with connected(database_url) as engine, engine.begin() as connection:
+        for role in rights.served(connection):
+            rights.grant(connection, role)
+            say(f"Role {role} may use what is new.")
+
+
+@command.command()
+@click.argument("role")
+def grant(role: str) -> None:
+    """Let a second role run everything but the schema: it adds to the ledgers, and can change nothing there.
+
+    Run it as the role that owns the tables, once: `db upgrade` grants what a later version adds. DATABASE_URL of
+    every process then names the second role, and that of `db upgrade` the owner.
+    """
+    with connected(read_database_url()) as engine, engine.begin() as connection:
+        try:
+            ledgers = rights.grant(connection, role)
+        except rights.Pointless as reason:
+            raise Problem(str(reason)) from None
+    say(f"Role {role} may read and write every table, and only add to {', '.join(ledgers)}.")
 
 
 @command.command()

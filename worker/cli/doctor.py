@@ -23,7 +23,7 @@ from gateway.client import gateway_of
 from gateway.errors import ProviderDown, ProviderRefused
 from worker.settings import DEVELOPMENT_SECRET_KEY, Settings, SettingsError, table
 
-from . import db
+from . import db, rights
 from .database import connected, looking
 from .failures import where, why_not_imported, why_unreachable
 from .output import BAD, GOOD, WAITING, as_json, called, harmless, say, say_json, wrapped
@@ -196,6 +196,7 @@ def _database(settings: Settings) -> Iterator[Check]:
     try:
         with looking(settings) as session:
             yield from _clock(settings, session)
+            yield from _ledgers(settings, session)
             yield from _work(session)
     except DBAPIError as error:
         yield Check("database", "problem", f"{place} cannot be asked", why_unreachable(error.orig or error))
@@ -215,6 +216,20 @@ def _clock(settings: Settings, session: Session) -> Iterator[Check]:
     moved = "ahead of" if ahead >= timedelta(0) else "behind"
     cause = f"the business clock was set: it is {span} {moved} the database's"
     yield Check("clock", "problem", cause, f"run: {called('clock reset')}")
+
+
+def _ledgers(settings: Settings, session: Session) -> Iterator[Check]:
+    """Whether what was written down can be changed afterwards, and what forbids it."""
+    found = rights.ledgers(session.connection())
+    if off := [name for name, guarded in found.items() if not guarded]:
+        cause = f"the trigger that keeps {', '.join(off)} append-only was switched off"
+        yield Check("ledgers", "problem", cause, f"run: alter table {off[0]} enable always trigger append_only")
+    elif rights.may_change(session.connection(), list(found)):
+        cause = "ledgers are append-only by trigger alone: the user in DATABASE_URL could switch it off"
+        state: Literal["ok", "warning"] = "warning" if settings.env == "production" else "ok"
+        yield Check("ledgers", state, cause, f"give the processes a role of their own: {called('db grant ROLE')}")
+    else:
+        yield Check("ledgers", "ok", "append-only by trigger, and the user in DATABASE_URL may only add to them")
 
 
 def _work(session: Session) -> Iterator[Check]:

@@ -63,6 +63,7 @@ def test_a_sound_installation_is_found_sound(examine, broker):
         "database": "ok",
         "migrations": "ok",
         "clock": "ok",
+        "ledgers": "ok",
         "broker": "ok",
         "mail": "ok",
         "Chargebee": "warning",  # no API is configured
