@@ -15,11 +15,11 @@ class AuditEntry(Base):
     """Append-only; a trigger refuses anything else."""
 
     __tablename__ = "audit_entries"
-    __table_args__ = (Index(None, "object_type", "object_id"),)
+    __table_args__ = (Index(None, "object_type", "object_id"), Index(None, "event_id"))
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=text("business_now()"))
-    actor: Mapped[str] = mapped_column(comment="chargebee, clock, or a person")
+    actor: Mapped[str] = mapped_column(comment="chargebee, clock, delivery, or a person")
     event_id: Mapped[str | None]
     object_type: Mapped[str]
     object_id: Mapped[str]

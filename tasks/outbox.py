@@ -19,7 +19,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from billing.errors import NeedsAttention, NotYet
-from models import Finding, OutboxRow
+from models import AuditEntry, Finding, OutboxRow
 from models.session import transaction
 
 from . import findings
@@ -179,7 +179,7 @@ _EXPIRED = text("""
       reason = case when kind = 'email' and not :resend
         then 'its worker ended in the instant of sending: the mail server may have accepted it' else reason end,
       ended_at = case when kind = 'email' and not :resend then business_now() else null end
-    where queue = :queue and state = 'sending' and lease_until < now() returning key, state
+    where queue = :queue and state = 'sending' and lease_until < now() returning kind, key, state, reason, event_id
 """)
 
 
@@ -250,6 +250,8 @@ def _release_expired(engine: Engine, couriers: Couriers, queue: str) -> None:
     with transaction(engine) as session:
         for row in session.execute(_EXPIRED, {"queue": queue, "resend": couriers.resend_ambiguous}):
             log.error("lease ran out while sending", outbox_key=row.key, state=row.state)
+            if row.state != "new":
+                session.add(_ended(row, "sending", row.state, row.reason))
 
 
 def _try_again(delivery: Delivery, reason: Exception) -> None:
@@ -294,5 +296,19 @@ def _finish(
         if session.execute(_FINISH, values).first() is None:
             log.warning("the lease went to another worker; its outcome stands", state=state)
             return
+        if state != "new":
+            session.add(_ended(delivery.row, "sending" if delivery.began else "new", state, reason))
     if state != "new":
         log.info(f"delivery {state}", reason=reason)
+
+
+def _ended(row: Any, before: str, state: str, reason: str | None) -> AuditEntry:
+    """How an attempt ended, for good: the row itself is written over when it is called for, or released, again."""
+    return AuditEntry(
+        actor="delivery",
+        event_id=row.event_id,
+        object_type=row.kind,
+        object_id=row.key,
+        before={"state": before},
+        after={"state": state, "reason": reason},
+    )

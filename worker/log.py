@@ -99,6 +99,11 @@ def masked(email: str) -> str:
     return f"{local[:1]}***@{domain[:1]}***#{digest}"
 
 
+def without_addresses(text: str) -> str:
+    """The text with every e-mail address in it masked."""
+    return _ADDRESS.sub(lambda found: masked(found[0]), text)
+
+
 def _discreet(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     return {name: "[not logged]" if name in _NEVER else _without_secrets(value) for name, value in record.items()}
 
@@ -107,7 +112,7 @@ def _without_secrets(value: Any) -> Any:
     if isinstance(value, str):
         value = _USERINFO.sub("***@", value)
         value = _AUTHORIZATION.sub(r"\1 ***", value)
-        return _ADDRESS.sub(lambda found: masked(found[0]), value)
+        return without_addresses(value)
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_without_secrets(item) for item in value]
     if isinstance(value, dict):

@@ -116,6 +116,22 @@ def test_where_so_asked_it_is_sent_again_under_the_same_message_id(db_url: str, 
     quittance.close()
 
 
+def test_how_a_mail_ended_stands_in_the_audit_also_after_it_was_asked_for_again(
+    mailing: Quittance, relay: Relay
+) -> None:
+    relay.script = {"dot": CUT}
+    a_paid_invoice(mailing)
+    mailing.run("update outbox set state = 'new', due_at = now()")
+    relay.script = {}
+    mailing.drain()
+    asked = "select actor, before ->> 'state', after ->> 'state', event_id is not null from audit_entries"
+    assert mailing.rows(f"{asked} where object_type = 'email' order by id") == [
+        ("chargebee", None, "new", True),
+        ("delivery", "sending", "held", True),
+        ("delivery", "sending", "sent", True),
+    ]
+
+
 @pytest.mark.parametrize(("ambiguous", "state", "messages"), [("hold", "held", 1), ("resend", "sent", 2)])
 def test_a_worker_that_ended_while_sending_leaves_the_mail_to_a_person_or_to_the_next(
     db_url: str, tmp_path: Path, relay: Relay, ambiguous: str, state: str, messages: int
