@@ -7,6 +7,7 @@ from .cancellation import Cancellation
 from .clock import BusinessClock
 from .customer import Customer, PaymentSource
 from .followup import Followup, FollowupEntry
+from .heartbeat import Heartbeat, JobTurn
 from .inbox import InboxEvent
 from .invoice import CreditNote, Invoice
 from .outbox import OutboxRow
@@ -28,9 +29,11 @@ __all__ = [
     "Followup",
     "FollowupEntry",
     "FoundEvent",
+    "Heartbeat",
     "InboxEvent",
     "Invoice",
     "JobSlot",
+    "JobTurn",
     "LanguageChoice",
     "ListedObject",
     "MailPace",

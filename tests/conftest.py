@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
@@ -46,8 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Once, in the controller: xdist's workers inherit its options and the two variables."""
+    """Once, in the controller: xdist's workers inherit the two variables, and are told the rest."""
     if hasattr(config, "workerinput"):
+        config.option.all = config.workerinput["all"]
         return
     if config.args_source is pytest.Config.ArgsSource.ARGS:  # whoever names tests wants just these
         config.option.all = True
@@ -65,6 +66,12 @@ def pytest_configure(config: pytest.Config) -> None:
         valkey = Valkey(home / "valkey", durable=False).start()
         _servers.append(valkey)
         os.environ["TEST_REDIS_URL"] = valkey.url()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """What the command line was found to ask for, for a worker of xdist."""
+    node.workerinput["all"] = node.config.option.all
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -7,8 +7,11 @@ what is worked on. Losing, doubling or delaying a message changes nothing but la
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from typing import Any
 
 from celery import Celery, signals
@@ -19,12 +22,12 @@ from sqlalchemy import Engine
 
 from gateway.client import Gateway
 from models.session import engine_for
-from tasks import alerts, bounces, clock, comparison, inbox, outbox, reconcile, registry
+from tasks import alerts, bounces, clock, comparison, heartbeats, inbox, outbox, reconcile, registry
 from tasks.couriers import Couriers, couriers_of, reader_of, rules_of
 
-from . import doorbell, log
+from . import doorbell, log, pulse
 from .broker import outlive_connections
-from .schedule import SCHEDULE
+from .schedule import PERIODS, QUEUES, SCHEDULE
 from .settings import Settings
 
 settings = Settings.read()
@@ -74,6 +77,7 @@ if settings.broker_url.startswith("redis"):
     }
     app.conf.visibility_timeout = settings.broker_visibility_timeout
 doorbell.configure(settings)
+_parent = os.getpid()
 
 
 @lru_cache(maxsize=1)
@@ -134,6 +138,30 @@ def _load_everything(**_: Any) -> None:
 def _start_clean(**_: Any) -> None:
     for made in (_engine, _couriers, _reader):
         made.cache_clear()
+    if os.getpid() != _parent:
+        # Some (systemd, foreman) send it to every process of a group: a child ends what it does, then the parent asks.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+@signals.celeryd_after_setup.connect
+def _listen_to_oneself(sender: str, instance: Any, **_: Any) -> None:
+    instance.app.amqp.queues.select_add(pulse.queue_of(sender))
+
+
+@signals.worker_ready.connect
+def _begin_to_beat(sender: Any, **_: Any) -> None:
+    pulse.start(settings, sender.hostname)
+
+
+@signals.worker_shutting_down.connect
+def _stop_beating(**_: Any) -> None:
+    pulse.stop()
+
+
+@signals.worker_shutdown.connect
+def _say_goodbye(sender: Any, **_: Any) -> None:
+    pulse.stop()
+    pulse.within(3, lambda: heartbeats.say_goodbye(_engine(), sender.hostname))
 
 
 @signals.beat_init.connect
@@ -168,34 +196,57 @@ def _deliver(queue: str) -> None:
         clock.ring_what_is_due(_engine(), doorbell.ring)
 
 
-@app.task(name="tasks.sweep")
+@app.task(name=pulse.TASK, bind=True)
+def beat_once(task: Any) -> None:
+    """Note that this worker lives, and ask for what the scheduler should have asked for."""
+    heartbeats.beat(_engine(), task.request.hostname, app.amqp.queues.consume_from.keys() & doorbell.TASKS.keys())
+    for job in heartbeats.ask_for_late_jobs(_engine(), PERIODS):
+        app.send_task(job, queue=QUEUES[job])
+
+
+def _job(name: str, **limits: int) -> Callable[[Callable[[], None]], Any]:
+    """A task of the schedule: done once, however many ask for it at the same time."""
+
+    def made(work: Callable[[], None]) -> Any:
+        @app.task(name=name, **limits)
+        @wraps(work)
+        def in_turn() -> None:
+            if heartbeats.take_turn(_engine(), name, PERIODS[name]):
+                work()
+
+        return in_turn
+
+    return made
+
+
+@_job("tasks.sweep")
 def sweep() -> None:
     """Ring what is due."""
     clock.ring_what_is_due(_engine(), doorbell.ring)
 
 
-@app.task(name="tasks.carry_out_due_cancellations")
+@_job("tasks.carry_out_due_cancellations")
 def carry_out_due_cancellations() -> None:
     """Carry out the cancellations whose instant has come; what they queued is rung for."""
     if clock.carry_out_due_cancellations(_engine(), rules_of(settings)):
         clock.ring_what_is_due(_engine(), doorbell.ring)
 
 
-@app.task(name="tasks.raise_alerts")
+@_job("tasks.raise_alerts")
 def raise_alerts() -> None:
     """Tell operators of what needs a person; what was queued is rung for."""
     if settings.ops_emails and alerts.raise_alerts(_engine(), rules_of(settings), settings.webhook_silence):
         doorbell.ring("mail")
 
 
-@app.task(name="tasks.reconcile_events", soft_time_limit=45, time_limit=60)
+@_job("tasks.reconcile_events", soft_time_limit=45, time_limit=60)
 def reconcile_events() -> None:
     """Read Chargebee's list of events, when its turn has come, for what no webhook brought."""
     if gateway := _reader():
         reconcile.reconcile_when_due(_engine(), gateway, seconds=15, ring=lambda: doorbell.ring("events"))
 
 
-@app.task(name="tasks.compare", soft_time_limit=45, time_limit=60)
+@_job("tasks.compare", soft_time_limit=45, time_limit=60)
 def compare() -> None:
     """Compare the mirror with what Chargebee says, at night."""
     if gateway := _reader():

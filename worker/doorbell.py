@@ -142,8 +142,8 @@ class _Ringer:
     def _published(self, queue: str) -> bool:
         try:
             if self._producer is None:
-                self._producer = _producer(self._broker_url, self._key_prefix)
-            _publish(self._producer, queue)
+                self._producer = producer_of(self._broker_url, self._key_prefix)
+            publish(self._producer, import_module("kombu").Queue(queue), TASKS[queue])
         except Exception as error:  # the broker is not ours, and nothing it does may reach whoever rang
             self.failures += 1
             if not self.broken:
@@ -166,7 +166,7 @@ class _Ringer:
             _log.debug("a broken connection to the broker would not close: %s", type(error).__name__)
 
 
-def _producer(broker_url: str, key_prefix: str) -> Any:
+def producer_of(broker_url: str, key_prefix: str) -> Any:
     """A connection that gives up within half a second at each step and never tries again by itself."""
     kombu = import_module("kombu")
     options: dict[str, Any] = {"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0}
@@ -179,12 +179,15 @@ def _producer(broker_url: str, key_prefix: str) -> Any:
     return connection.Producer(serializer="json")
 
 
-def _publish(producer: Any, queue: str) -> None:
-    """Publish one message as version 2 of Celery's message protocol has it: empty arguments, no time."""
+def publish(producer: Any, queue: Any, task: str) -> None:
+    """Ask whoever works this queue off (a `kombu.Queue`) for a task, which takes no arguments, at once and once.
+
+    As version 2 of Celery's message protocol has it.
+    """
     task_id = str(uuid.uuid4())
     headers = {
         "lang": "py",
-        "task": TASKS[queue],
+        "task": task,
         "id": task_id,
         "root_id": task_id,
         "parent_id": None,
@@ -202,8 +205,8 @@ def _publish(producer: Any, queue: str) -> None:
     links = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
     producer.publish(
         ([], {}, links),
-        routing_key=queue,  # the default exchange: to the queue of that name
-        declare=[import_module("kombu").Queue(queue)],
+        routing_key=queue.name,  # the default exchange: to the queue of that name
+        declare=[queue],
         headers=headers,
         correlation_id=task_id,
         delivery_mode="persistent",

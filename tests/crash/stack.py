@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 import psycopg
+from celery import Celery
+from celery.app.control import Control
 
 from local.children import free_port
 from tests.builders import PASSWORD, Body
@@ -94,6 +96,13 @@ class Stack:
         bell = Doorbell(settings.broker_url, settings.broker_key_prefix)
         bell.ring(queue)
         bell.close()
+
+    @contextmanager
+    def control(self) -> Iterator[Control]:
+        """Celery's own remote control of the workers."""
+        with Celery(broker=self.environ["BROKER_URL"]) as app:
+            app.conf.broker_transport_options = {"global_keyprefix": self.environ["BROKER_KEY_PREFIX"]}
+            yield app.control
 
     # ---- the rows ------------------------------------------------------------------------------------------------
 
