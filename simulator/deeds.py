@@ -55,7 +55,7 @@ class Deeds:
 class CustomerDeeds(Deeds):
     """What customers do about themselves, and clerks about them."""
 
-    def new_customer(self, number: int) -> str:
+    def new_customer(self, number: int | str) -> str:
         offline = self.chance(0.6)
         customer = self.site.create_customer(
             id=f"customer-{number}",

@@ -28,12 +28,30 @@ def history(seed: int, customers: int = 3, actions: int = 25, *, stale: bool = F
     return past.site
 
 
+def life(seed: int, end: datetime, *, stale: bool = True) -> Site:
+    """One customer's life of some months, or that of two who have to do with each other, on a site of their own.
+
+    Lives of different seeds share no id, and all end at the same instant: any number of them can be told to one
+    receiver as if they were one site's.
+    """
+    dice = random.Random(f"{seed} life")
+    past = _Past(seed, stale, end - dice.randint(3, 120) * timedelta(days=1) - timedelta(seconds=dice.randrange(86400)))
+    past.site.invoice_prefix, past.site.credit_note_prefix = f"F-{seed}-", f"NC-{seed}-"
+    for number in range(1, 3 if dice.random() < 0.25 else 2):
+        past.deeds.order(past.deeds.new_customer(f"{seed}-{number}"))
+    while past.site.now < end:
+        past.let_time_pass(until=end)
+        past.do_something()
+    return past.site
+
+
 class _Past:
     """A site, and what is how likely to happen on it."""
 
-    def __init__(self, seed: int, stale: bool) -> None:
+    def __init__(self, seed: int, stale: bool, now: datetime | None = None) -> None:
         self.dice = random.Random(f"{seed} history")
-        self.site = Site(seed=seed, now=_START + timedelta(minutes=self.dice.randrange(40000)), stale=stale)
+        now = now or _START + timedelta(minutes=self.dice.randrange(40000))
+        self.site = Site(seed=seed, now=now, stale=stale)
         self.deeds = do = MoneyDeeds(self.site, self.dice)
         self.weights: dict[Callable[[], object], int] = {
             do.order: 8, do.more_or_fewer_seats: 10, do.change_items: 6, do.drop_change: 2, do.change_plan: 2,
@@ -48,10 +66,11 @@ class _Past:
             do.give_credits: 2, do.take_credits: 1, do.delete_subscription: 1,
         }  # fmt: skip
 
-    def let_time_pass(self) -> None:
+    def let_time_pass(self, until: datetime | None = None) -> None:
         """Often no time at all, so that instants tie; sometimes a term and more."""
         step = self.dice.choice([0, 0, 0.4, 60, 3600, 86400, 86400 * 4, 86400 * 15, 86400 * 35])
-        self.site.advance(seconds=step * self.dice.choice([1, 1, 0.731]))
+        then = self.site.now + timedelta(seconds=step * self.dice.choice([1, 1, 0.731]))
+        self.site.advance_to(min(then, until) if until else then)
 
     def do_something(self) -> None:
         """One deed that the site lets be done. There always is one: a new order is never refused."""

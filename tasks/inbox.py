@@ -136,8 +136,8 @@ def take_events(session: Session, bodies: Sequence[dict[str, Any]], *, origin: s
         rows[head.id] = columns | {"raw": json.dumps(body).encode(), "origin": origin}
     if not rows:
         return Taken([], None)
-    made = insert(InboxEvent).values(list(rows.values())).on_conflict_do_nothing().returning(InboxEvent.id)
-    new = set(session.scalars(made))
+    made = insert(InboxEvent).on_conflict_do_nothing().returning(InboxEvent.id)
+    new = set(session.scalars(made, list(rows.values())))
     known = select(InboxEvent.id, InboxEvent.digest).where(InboxEvent.id.in_(rows.keys() - new))
     clashes = [row.id for row in session.execute(known) if row.digest != rows[row.id]["digest"]]
     if clashes:

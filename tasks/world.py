@@ -13,9 +13,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, func, or_, select, text, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from gateway.events import EPOCH, Snapshot
 from models import (
@@ -304,36 +319,36 @@ class World:
         """Read without a lock: for looking, not for changing. One SELECT a table; what a row names is read with it."""
         self._rows.clear()
         self._told.clear()
-        invoices: list[ColumnElement[bool]] = [Invoice.id.in_(wanted.invoices)]
+        invoices: list[ColumnElement[bool]] = [_among(Invoice.id, wanted.invoices)]
         owed = (Invoice.amount_due > 0) & ~Invoice.deleted
         if wanted.customers:
-            invoices.append(owed & Invoice.customer_id.in_(wanted.customers))
+            invoices.append(owed & _among(Invoice.customer_id, wanted.customers))
         if wanted.subscriptions:
-            invoices.append(owed & Invoice.subscription_id.in_(wanted.subscriptions))
+            invoices.append(owed & _among(Invoice.subscription_id, wanted.subscriptions))
         self._take(Invoice, or_(*invoices), wanted.invoices, wanted.customers, wanted.subscriptions)
         transactions = self._follow_payments(wanted)
         found = self.where(Invoice)
         invoice_ids = wanted.invoices | {invoice.id for invoice in found}
-        self._take(Payment, Payment.id.in_(transactions), transactions)
-        self._take(Followup, Followup.invoice_id.in_(invoice_ids), invoice_ids)
+        self._take(Payment, _among(Payment.id, transactions), transactions)
+        self._take(Followup, _among(Followup.invoice_id, invoice_ids), invoice_ids)
         subscriptions = (
             wanted.subscriptions | wanted.contracts | {i.subscription_id for i in found if i.subscription_id}
         )
-        live: ColumnElement[bool] = Subscription.id.in_(subscriptions)
+        live: ColumnElement[bool] = _among(Subscription.id, subscriptions)
         if wanted.customers:
             over = ("cancelled", "transferred")
-            live = live | (Subscription.customer_id.in_(wanted.customers) & Subscription.status.not_in(over))
+            live = live | (_among(Subscription.customer_id, wanted.customers) & Subscription.status.not_in(over))
         self._take(Subscription, live, subscriptions, wanted.customers)
         subscriptions |= {subscription.id for subscription in self.where(Subscription)}
-        self._take(SubscriptionItem, SubscriptionItem.subscription_id.in_(subscriptions), subscriptions)
-        self._take(Cancellation, Cancellation.subscription_id.in_(subscriptions), subscriptions)
+        self._take(SubscriptionItem, _among(SubscriptionItem.subscription_id, subscriptions), subscriptions)
+        self._take(Cancellation, _among(Cancellation.subscription_id, subscriptions), subscriptions)
         customers = wanted.customers | wanted.owners | {i.customer_id for i in found if i.customer_id}
         customers |= {s.customer_id for s in self.where(Subscription) if s.customer_id}
-        self._take(Customer, Customer.id.in_(customers), customers)
-        self._take(CreditNote, CreditNote.id.in_(wanted.credit_notes), wanted.credit_notes)
-        self._take(PaymentSource, PaymentSource.id.in_(wanted.payment_sources), wanted.payment_sources)
+        self._take(Customer, _among(Customer.id, customers), customers)
+        self._take(CreditNote, _among(CreditNote.id, wanted.credit_notes), wanted.credit_notes)
+        self._take(PaymentSource, _among(PaymentSource.id, wanted.payment_sources), wanted.payment_sources)
         if about := invoice_ids | subscriptions | transactions | customers:
-            told = select(OutboxRow.key, OutboxRow.state, OutboxRow.reason).where(OutboxRow.object_id.in_(about))
+            told = select(OutboxRow.key, OutboxRow.state, OutboxRow.reason).where(_among(OutboxRow.object_id, about))
             self._told.update((key, (state, reason)) for key, state, reason in self.session.execute(told))
         self.session.expunge_all()  # from here on the rows are ours: nothing is written but by write()
 
@@ -350,21 +365,21 @@ class World:
             listed = {link["transaction_id"] for invoice in self.where(Invoice) for link in invoice.linked_payments}
             new = (wanted.transactions | listed) - read_transactions
             paid_these = select(PaymentApplication.transaction_id).where(
-                PaymentApplication.invoice_id.in_(new_invoices)
+                _among(PaymentApplication.invoice_id, new_invoices)
             )
             by_transaction = PaymentApplication.transaction_id
             self._take(
-                PaymentApplication, or_(by_transaction.in_(new), by_transaction.in_(paid_these)), new, new_invoices
+                PaymentApplication, or_(_among(by_transaction, new), by_transaction.in_(paid_these)), new, new_invoices
             )
             applications = self.where(PaymentApplication)
             new |= {each.transaction_id for each in applications} - read_transactions
-            self._take(Transaction, Transaction.id.in_(new), new)
+            self._take(Transaction, _among(Transaction.id, new), new)
             read_transactions |= new
             named = {link["invoice_id"] for each in self.where(Transaction) for link in each.linked_invoices}
             new_invoices = (named | {each.invoice_id for each in applications}) - read_invoices
             if not new_invoices:
                 return read_transactions
-            self._take(Invoice, Invoice.id.in_(new_invoices), new_invoices)
+            self._take(Invoice, _among(Invoice.id, new_invoices), new_invoices)
             read_invoices |= new_invoices
 
     def _take(self, model: type[Base], condition: ColumnElement[bool], *needed: set[str]) -> None:
@@ -418,6 +433,11 @@ def lock_customers(session: Session, customer_ids: Iterable[str]) -> set[str]:
 _TRY_LOCK = text(
     "select k, pg_try_advisory_xact_lock(hashtextextended(k, 0)) as locked from unnest(cast(:ids as text[])) as k"
 )
+
+
+def _among(column: InstrumentedAttribute[Any], ids: Iterable[str]) -> ColumnElement[bool]:
+    """One of these ids, as one parameter: however many they are, the statement is the same, and read once."""
+    return column == any_(literal(list(ids), ARRAY(Text)))
 
 
 # ---- statements, each built once -------------------------------------------------------------------------------------

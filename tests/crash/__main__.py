@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from local.children import LocalError
 
 # A flag: the module whose main() takes what follows it and gives the exit code, and what is asked for.
-WAYS: dict[str, tuple[str, str]] = {}
+WAYS: dict[str, tuple[str, str]] = {
+    "--histories": ("tests.crash.histories", "[N] [--seed S]: so many customers' lives, each compared with its end"),
+}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -43,6 +43,16 @@ def _told_apart(there: Any, here: Any) -> str:
     return f"{there!r} at the provider, {here!r} here"
 
 
+def missing(wanted: State, called_for: State) -> list[str]:
+    """Mails that are called for at the provider's end and not here, a sentence each; more may have been, on the way."""
+    return [
+        f"the mail {kind} about {about} was not called for"
+        for kind, keys in wanted.items()
+        for about in sorted({key[0] if kind == "invoice" else key for key in keys}, key=str)
+        if about not in called_for[kind]
+    ]
+
+
 # ---- what the provider's objects say ---------------------------------------------------------------------------------
 
 
@@ -219,6 +229,17 @@ def mails_sent(ask: Ask) -> State:
     return {"invoice": readers, "payment_received": _thanked(ask)} | {
         kind: _told(ask, kind) for kind in ("payment_failed", "refund_issued", "finance_new_case")
     }
+
+
+def mails_called_for_here(ask: Ask) -> State:
+    """The mails that were called for at any time, whatever became of them. Those about invoices by invoice alone."""
+    rows = ask("select name, object_id, payload->>'payment' from outbox where kind = 'email'")
+    found: State = {kind: {} for kind in ("invoice", "payment_received", "payment_failed", "refund_issued")}
+    found["finance_new_case"] = {}
+    for name, id, payment in rows:
+        if name in found:
+            found[name][(payment, id) if name == "payment_received" else id] = 1
+    return found
 
 
 def ledgers_that_do_not_add_up(ask: Ask) -> list[Any]:
