@@ -28,7 +28,7 @@ import structlog
 from bench import events, limit, machine, tables
 from bench.events import Told
 from bench.figures import Noise, ratios, spread, told
-from bench.recording import Recorded, Tally, record
+from bench.recording import Recorded, Tally, record, tally
 from bench.stack import Stack, running
 from local.children import LocalError
 from models.session import engine_for
@@ -79,9 +79,11 @@ def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]
     given = events.many(options.events)
     with stack.database() as database_url:
         _fill(database_url, given)
-        recorded, tally = record(database_url, given, RULES)
+        recorded = record(database_url, given, RULES)
         wanted = tables.rows_of(database_url)
-    _explain(recorded, tally)
+    with stack.database() as database_url:
+        _fill(database_url, given)
+        _explain(recorded, tally(database_url, RULES))
     print(
         f"{options.processes} processes on each side, {options.reps} repetitions.\n\n"
         "side      events/s   CPU ms/event: applying   PostgreSQL   others before   others during"

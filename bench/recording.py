@@ -1,26 +1,28 @@
-"""What the pipeline writes for each event, and where its time goes: one process, its statements watched.
+"""What the pipeline writes for each event, and what it asks of the database: one process, its statements watched.
 
-The statements and their values are kept, so that bare psycopg can write the same rows again.
+The statements and their values are kept, so that bare psycopg can write the same rows again, an event at a time.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection, Engine, event
 
 from bench.events import Told
 from gateway.events import Event
+from models import InboxEvent
 from models.session import engine_for
 from tasks import inbox, registry
 from tasks.world import MIRRORS, Rules
 
 _WRITES = ("insert", "update", "delete")
+_INBOX = InboxEvent.__tablename__
 
 
 @dataclass(frozen=True)
@@ -54,22 +56,34 @@ class Tally:
     rows: Counter[str] = field(default_factory=Counter)
 
 
-def record(database_url: str, events: Sequence[Told], rules: Rules) -> tuple[list[Recorded], Tally]:
-    """Apply the events that are pending in this database; what that wrote, event by event in the order of `events`."""
+def record(database_url: str, events: Sequence[Told], rules: Rules) -> list[Recorded]:
+    """Apply the events that are pending in this database, each in a batch of its own; what each of them wrote."""
     recorded = {each.id: Recorded(each.history, each.id, _mirrors(each.raw)) for each in events}
+    with _watched(database_url) as (engine, watch):
+        inbox.apply_pending(engine, rules, seconds=3600, batch=1)
+        for id, writes in watch.writes.items():
+            recorded[id].writes = writes
+        with engine.connect() as connection:
+            for id, status, reason in connection.exec_driver_sql("select id, status, reason from inbox_events"):
+                recorded[id].status, recorded[id].reason = status, reason
+    return list(recorded.values())
+
+
+def tally(database_url: str, rules: Rules) -> Tally:
+    """Apply the events that are pending in this database as a worker does; what that asked of it."""
+    with _watched(database_url) as (engine, watch):
+        start = time.monotonic()
+        inbox.apply_pending(engine, rules, seconds=3600)
+        watch.tally.seconds = time.monotonic() - start
+        return watch.tally
+
+
+@contextmanager
+def _watched(database_url: str) -> Iterator[tuple[Engine, _Watch]]:
     engine = engine_for(database_url)
     registry.load()
-    watch = _Watch(engine)
-    start = time.monotonic()
-    inbox.apply_pending(engine, rules, seconds=3600)
-    watch.tally.seconds = time.monotonic() - start
-    for id, writes in watch.writes.items():
-        recorded[id].writes = writes
-    with engine.connect() as connection:
-        for id, status, reason in connection.exec_driver_sql("select id, status, reason from inbox_events"):
-            recorded[id].status, recorded[id].reason = status, reason
+    yield engine, _Watch(engine)
     engine.dispose()
-    return list(recorded.values()), watch.tally
 
 
 def _mirrors(raw: bytes) -> list[tuple[str, str]]:
@@ -77,11 +91,12 @@ def _mirrors(raw: bytes) -> list[tuple[str, str]]:
 
 
 class _Watch:
-    """Every statement of an engine, counted and timed; writes kept under the event that is being applied."""
+    """Every statement of an engine, counted and timed; what is written kept under the event that was claimed last."""
 
     def __init__(self, engine: Engine) -> None:
         self.tally = Tally()
         self.writes: dict[str, list[Write]] = defaultdict(list)
+        self._claimed = ""
         self._since = 0.0
         event.listen(engine, "before_cursor_execute", self._before)
         event.listen(engine, "after_cursor_execute", self._after)
@@ -95,21 +110,18 @@ class _Watch:
         self, _connection: Connection, cursor: Any, statement: str, values: Any, _context: Any, many: bool
     ) -> None:
         self.tally.in_database += time.monotonic() - self._since
-        id = structlog.contextvars.get_contextvars().get("event_id")
-        verb = statement.split(None, 1)[0].lower()
-        if id is None:
-            self.tally.statements["claim, lock, read and end (a batch)"] += 1
-        elif verb in _WRITES:
-            self.writes[id].append(Write(statement, values, many))
-            self.tally.statements["write"] += 1
-            self.tally.rows[_table(statement)] += cursor.rowcount
+        verb, *rest = statement.split(None, 3)
+        if verb.lower() not in _WRITES:
+            of_savepoint = verb in ("SAVEPOINT", "RELEASE", "ROLLBACK")
+            self.tally.statements["savepoint and release" if of_savepoint else "lock and read"] += 1
+        elif (table := rest[0] if verb.lower() == "update" else rest[1]) == _INBOX:
+            self.tally.statements["claim and end"] += 1
+            if "ids" in values:
+                (self._claimed, *_) = values["ids"]
         else:
-            self.tally.statements["savepoint and release"] += 1
+            self.writes[self._claimed].append(Write(statement, values, many))
+            self.tally.statements["write"] += 1
+            self.tally.rows[table] += cursor.rowcount
 
     def _transaction(self, _connection: Connection) -> None:
         self.tally.statements["begin and commit"] += 1
-
-
-def _table(statement: str) -> str:
-    words = statement.split(None, 3)
-    return words[1] if words[0].lower() == "update" else words[2]

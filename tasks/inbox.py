@@ -1,8 +1,10 @@
 """From stored events to what follows from them.
 
-A batch is a transaction, an event is a savepoint. The claim is a transaction of its own: it counts a start for each
-event it takes, so that an event whose process dies again and again is told from one that was merely unlucky. A
-customer that somebody else works on is left alone, at no cost to its events and without hiding anybody else's.
+A batch is a transaction. Its events are applied one after another in memory, and what they changed is written at once;
+where the database refuses that, they are applied again, each in a savepoint of its own: one bad event never spoils its
+neighbours. The claim is a transaction by itself: it counts a start for each event it takes, so that an event whose
+process dies again and again is told from one that was merely unlucky. A customer that somebody else works on is left
+alone, at no cost to its events and without hiding anybody else's.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from .merge import merge, subjects
 from .registry import Change, derivations, handler_of
 from .world import Busy, Cause, Raced, Rules, Wanted, World, lock_customers
 
-BATCH = 50  # one savepoint each: a backend caches 64 subtransaction ids, beyond that every session gets slower
+BATCH = 50  # a savepoint each, at worst: a backend caches 64 subtransaction ids, beyond that every session gets slower
 STARTS = 5  # an event whose process died this often is parked
 # SQLSTATE classes: data, integrity, and a limit such as the length of an indexed id.
 _REFUSED_FOR_GOOD = frozenset({"22", "23", "54"})
@@ -48,15 +50,17 @@ class Ending:
     reason: str | None = None
 
 
-def apply_pending(engine: Engine, rules: Rules, *, seconds: float = 5, more: Callable[[], None] | None = None) -> int:
-    """Apply what has come in, up to fifty events at a time, for so many seconds; how many events ended.
+def apply_pending(
+    engine: Engine, rules: Rules, *, seconds: float = 5, more: Callable[[], None] | None = None, batch: int = BATCH
+) -> int:
+    """Apply what has come in, up to `batch` events at a time, for so many seconds; how many events ended.
 
     `more` is called when a whole batch was found: there may be work for another worker. More may be left when time
     was short: whoever calls looks again.
     """
     until, total = time.monotonic() + seconds, 0
     while True:
-        ended = _one_pass(engine, rules, more or _nothing, until)
+        ended = _one_pass(engine, rules, more or _nothing, until, batch)
         more = None
         total += ended
         if not ended or time.monotonic() >= until:
@@ -189,13 +193,13 @@ def _nothing() -> None:
     """Said once is enough: whoever comes says it to the next."""
 
 
-def _one_pass(engine: Engine, rules: Rules, more: Callable[[], None], until: float) -> int:
+def _one_pass(engine: Engine, rules: Rules, more: Callable[[], None], until: float, batch: int) -> int:
     """The fresh ones together; then one that was started before, alone."""
     ended, busy = 0, set[str]()
     for _ in range(4):  # a look that met busy customers looks again without them
         met = len(busy)
-        if ids := _claim_fresh(engine, busy):
-            if len(ids) == BATCH:
+        if ids := _claim_fresh(engine, busy, batch):
+            if len(ids) == batch:
                 more()
             ended += _apply_batch(engine, rules, ids, busy)
         if len(busy) == met or time.monotonic() >= until:
@@ -205,9 +209,9 @@ def _one_pass(engine: Engine, rules: Rules, more: Callable[[], None], until: flo
     return ended
 
 
-def _claim_fresh(engine: Engine, busy: set[str]) -> list[str]:
+def _claim_fresh(engine: Engine, busy: set[str], batch: int) -> list[str]:
     with transaction(engine) as session:
-        found = session.execute(_FRESH, {"busy": sorted(busy), "batch": BATCH}).all()
+        found = session.execute(_FRESH, {"busy": sorted(busy), "batch": batch}).all()
         wanted = {customer for row in found for customer in row.customer_ids}
         free = lock_customers(session, wanted)
         busy |= wanted - free
@@ -306,10 +310,22 @@ class _Batch:
         except Busy:
             self._one_by_one(understood)
         else:
-            for row in understood:
-                self.endings[row.id] = apply_one(world, row, self.events[row.id])
+            self._together(world, understood)
         self._end()
         return len(self.endings)
+
+    def _together(self, world: World, rows: Sequence[InboxEvent]) -> None:
+        """All of them in memory and one writing; if that is refused, each again, by itself."""
+        endings = {row.id: follow(world, row, self.events[row.id]) for row in rows}
+        try:
+            with world.session.connection().begin_nested():
+                world.write()
+        except Exception as refused:
+            if not _is_their_fault(refused):
+                raise
+            log.info("a batch is refused as a whole: its events are written one by one", reason=_short(refused))
+            endings = {row.id: apply_one(world, row, self.events[row.id]) for row in rows}
+        self.endings |= endings
 
     def _one_by_one(self, rows: Sequence[InboxEvent]) -> None:
         """A row that was read belongs to a customer that somebody holds: only the events that need it wait."""
@@ -361,7 +377,19 @@ def wanted_by(events: Iterable[Event]) -> Wanted:
 
 
 def apply_one(world: World, row: InboxEvent, event: Event) -> Ending:
-    """Apply one event, or say why a person must look. What is refused leaves nothing but its ending."""
+    """Apply one event inside a savepoint, or say why a person must look. Refused, it leaves nothing but its ending."""
+    ending = follow(world, row, event)
+    if world.touched:
+        try:
+            with world.session.connection().begin_nested():
+                world.write()
+        except Exception as problem:
+            return _blamed(row, problem)
+    return ending
+
+
+def follow(world: World, row: InboxEvent, event: Event) -> Ending:
+    """What follows from one event, in memory; or why a person must look. Refused, it leaves the world as it was."""
     with structlog.contextvars.bound_contextvars(event_id=row.id, event_type=row.event_type):
         handler = handler_of(event.type)
         if row.id.startswith("cbdemo_") or event.is_a_test:
@@ -374,25 +402,11 @@ def apply_one(world: World, row: InboxEvent, event: Event) -> Ending:
             derive(world, changes)
             if handler:
                 handler(world, event.content)
-            if world.touched:
-                with world.session.connection().begin_nested():
-                    world.write()
+            world.keep()
             return Ending("applied") if changes or handler else Ending("ignored", "nothing newer in it")
-        except NeedsAttention as reason:
+        except Exception as problem:
             world.undo()
-            log.warning("event parked", reason=_short(reason))
-            return Ending("parked", _short(reason))
-        except (Raced, PendingRollbackError, SoftTimeLimitExceeded):
-            raise  # not the event's fault: the batch rolls back
-        except DBAPIError as refused:
-            if not _is_its_fault(refused):
-                raise
-            world.undo()
-            log.warning("event parked: the database refuses it", reason=_short(refused))
-            return Ending("parked", _short(refused))
-        except Exception as surprise:
-            world.undo()
-            return _surprised(row, surprise)
+            return _blamed(row, problem)
 
 
 def derive(world: World, changes: Sequence[Change]) -> None:
@@ -407,12 +421,22 @@ def derive_one(world: World, subject: Base, change: Change | None) -> None:
         bring_in_line(world, subject, change)
 
 
-def _is_its_fault(refused: DBAPIError) -> bool:
-    """Does the database refuse these very rows, whenever they come? A lost, locked or full one may take them later."""
-    if refused.connection_invalidated:
-        return False
-    state = getattr(refused.orig, "sqlstate", None) or ""
-    return state[:2] in _REFUSED_FOR_GOOD
+def _blamed(row: InboxEvent, problem: Exception) -> Ending:
+    """How an event ends that this came of. What is not its fault is raised again: the batch rolls back."""
+    if not _is_their_fault(problem):
+        raise problem
+    if isinstance(problem, (NeedsAttention, DBAPIError)):
+        log.warning("event parked", event_id=row.id, reason=_short(problem))
+        return Ending("parked", _short(problem))
+    return _surprised(row, problem)
+
+
+def _is_their_fault(problem: Exception) -> bool:
+    """Does it come of the events, whenever they are applied? A lost, locked or full database may take them later."""
+    if isinstance(problem, DBAPIError):
+        state = getattr(problem.orig, "sqlstate", None) or ""
+        return not problem.connection_invalidated and state[:2] in _REFUSED_FOR_GOOD
+    return not isinstance(problem, (Raced, PendingRollbackError, SoftTimeLimitExceeded))
 
 
 def _surprised(row: InboxEvent, surprise: Exception) -> Ending:

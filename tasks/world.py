@@ -1,4 +1,4 @@
-"""The rows that a batch of events can touch: locked, read at once, changed in memory, written an event at a time.
+"""The rows that a batch of events can touch: locked, read at once, changed in memory, written at once.
 
 Lock what you read, then read it: a row that was read before its customer's lock was taken may be stale. Every change
 goes through add(), put(), change() or remove(), which keep a journal, so that an event that is refused leaves nothing.
@@ -104,15 +104,24 @@ class Cause(NamedTuple):
 
 @dataclass(slots=True)
 class _Journal:
+    """What one event changed, in the order in which it did."""
+
     added: list[Base] = field(default_factory=list)
     changed: list[tuple[Base, dict[str, Any]]] = field(default_factory=list)
     replaced: list[tuple[MirrorRow, MirrorRow | None]] = field(default_factory=list)
     removed: list[Base] = field(default_factory=list)
     queued: list[OutboxRow] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    audit: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # made by keep(), while the rows are as the event left them
 
     def __bool__(self) -> bool:
         return any((self.added, self.changed, self.replaced, self.removed, self.queued, self.findings))
+
+
+def _all(journals: Iterable[_Journal], what: str) -> list[Any]:
+    return [each for journal in journals for each in getattr(journal, what)]
 
 
 def _key(row: Base) -> tuple[Any, ...]:
@@ -134,7 +143,8 @@ class World:
         self.cause = Cause("clock", None, EPOCH, None)
         self._rows: dict[type[Base], dict[tuple[Any, ...], Base]] = defaultdict(dict)
         self._told: dict[str, tuple[str, str | None]] = {}  # outbox keys of the subjects here: state and reason
-        self._journal = _Journal()
+        self._journal = _Journal()  # of the event that is being applied
+        self._kept: list[_Journal] = []  # of those before it that are not written yet
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
@@ -201,12 +211,22 @@ class World:
 
     @property
     def touched(self) -> bool:
-        """Has anything been changed since the last write() or undo()?"""
-        return bool(self._journal)
+        """Has anything been changed that is not written yet?"""
+        return bool(self._journal or self._kept)
+
+    def keep(self) -> None:
+        """The event is applied: the next write() writes what it changed."""
+        if self._journal:
+            self._journal.audit = list(self._audit(self._journal))
+            self._kept.append(self._journal)
+            self._journal = _Journal()
 
     def undo(self) -> None:
-        """Forget every change since the last write()."""
-        journal, self._journal = self._journal, _Journal()
+        """Forget every change since the last keep()."""
+        self._rewind(self._journal)
+        self._journal = _Journal()
+
+    def _rewind(self, journal: _Journal) -> None:
         for queued in journal.queued:
             self._told.pop(queued.key, None)  # asked again, the table decides
         for row in journal.added:
@@ -226,42 +246,66 @@ class World:
     # ---- writing -------------------------------------------------------------------------------------------------
 
     def write(self) -> None:
-        """Write every change since the last write, with an audit entry for each row that is not a mirror's.
+        """Write what was kept, with an audit entry of each event for each row that is not a mirror's.
+
+        A row that several events changed is written once, as the last of them left it. What the database refuses is
+        forgotten: then this world is as it was after the last write.
 
         Raises:
             Raced: a mirror row is not the one that was read.
         """
-        journal = self._journal
-        audit = list(self._audit(journal))
-        run = self.session.connection().execute
-        fresh = {id(row) for row in journal.added} | {id(row) for row, _ in journal.replaced}
-        for new, old in journal.replaced:
-            version = old.version if old is not None else -1
-            if run(_swap(type(new)), _values(new) | {"version_read": version}).first() is None:
-                raise Raced(f"{type(new).__tablename__} {new.id} changed under us")
-        for row in journal.removed:
+        self.keep()
+        journals, self._kept = self._kept, []
+        try:
+            self._swap_mirrors(journals)
+            self._write_rows(journals)
+            run = self.session.connection().execute
+            if queued := [_outbox_values(row) for journal in journals for row in journal.queued]:
+                run(_QUEUE, queued)
+            if found := [finding for journal in journals for finding in journal.findings]:
+                findings.note(self.session, found)
+            if audit := [entry for journal in journals for entry in journal.audit]:
+                run(_AUDIT, audit)
+        except BaseException:
+            for journal in reversed(journals):
+                self._rewind(journal)
+            raise
+
+    def _swap_mirrors(self, journals: Sequence[_Journal]) -> None:
+        newest: dict[tuple[type[MirrorRow], str], tuple[MirrorRow, int]] = {}
+        for new, old in _all(journals, "replaced"):
+            _, read = newest.get((type(new), new.id), (None, old.version if old is not None else -1))
+            newest[type(new), new.id] = (new, read)
+        swaps: dict[type[MirrorRow], list[dict[str, Any]]] = defaultdict(list)
+        for new, read in newest.values():
+            swaps[type(new)].append(_values(new) | {"version_read": read})
+        for model, rows in swaps.items():
+            swapped = self.session.connection().execute(
+                _swap(model), rows, execution_options={"preserve_rowcount": True}
+            )
+            if swapped.rowcount != len(rows):
+                raise Raced(f"{len(rows) - swapped.rowcount} of {len(rows)} {model.__tablename__} changed under us")
+
+    def _write_rows(self, journals: Sequence[_Journal]) -> None:
+        added, removed, replaced = (_all(journals, what) for what in ("added", "removed", "replaced"))
+        fresh = {id(row) for row in added} | {id(new) for new, _ in replaced}
+        gone = {id(row) for row in removed} | {id(old) for _, old in replaced}
+        steps: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+        for row in removed:
             if id(row) not in fresh:
-                run(_delete(type(row)), _bound_key(row))
-        gone = {id(row) for row in journal.removed}
-        by_model: dict[type[Base], list[dict[str, Any]]] = defaultdict(list)
-        for row in journal.added:
+                steps[_delete(type(row))].append(_bound_key(row))
+        for row in added:
             if id(row) not in gone:
-                by_model[type(row)].append(_values(row))
-        for model, rows in by_model.items():
-            run(_upsert(model), rows)
+                steps[_upsert(type(row))].append(_values(row))
         changed: dict[int, tuple[Base, set[str]]] = {}
-        for row, before_values in journal.changed:
+        for row, before in _all(journals, "changed"):
             if id(row) not in fresh and id(row) not in gone:
-                changed.setdefault(id(row), (row, set()))[1].update(before_values)
+                changed.setdefault(id(row), (row, set()))[1].update(before)
         for row, names in changed.values():
-            run(_update(type(row), tuple(sorted(names))), _bound_key(row) | {n: getattr(row, n) for n in names})
-        if journal.queued:
-            run(_QUEUE, [_outbox_values(row) for row in journal.queued])
-        if journal.findings:
-            findings.note(self.session, journal.findings)
-        if audit:
-            run(_AUDIT, audit)
-        self._journal = _Journal()  # not before: what the database refuses can still be undone
+            values = _bound_key(row) | {name: getattr(row, name) for name in names}
+            steps[_update(type(row), tuple(sorted(names)))].append(values)
+        for statement, rows in steps.items():
+            self.session.connection().execute(statement, rows)
 
     def _audit(self, journal: _Journal) -> Iterator[dict[str, Any]]:
         told = {"actor": self.cause.actor, "event_id": self.cause.event_id}
@@ -476,14 +520,12 @@ def _upsert(model: type[Base]) -> Any:
 
 
 def _swap(model: type[Base]) -> Any:
-    """Compare and swap: only over the version that was read (-1: none). No row back means that somebody was faster."""
+    """Compare and swap: only over the version that was read (-1: none). No row written: somebody was faster."""
     if ("swap", model) not in _statements:
         table, statement = _table(model), _insert(model)
         rest = {n: statement.excluded[n] for n in _columns(model) if n != "id"}
         unchanged = table.c.version == bindparam("version_read", type_=table.c.version.type)
-        _statements["swap", model] = statement.on_conflict_do_update(
-            index_elements=["id"], set_=rest, where=unchanged
-        ).returning(table.c.id)
+        _statements["swap", model] = statement.on_conflict_do_update(index_elements=["id"], set_=rest, where=unchanged)
     return _statements["swap", model]
 
 
