@@ -40,7 +40,7 @@ from worker.settings import Settings, SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
 DATABASE = "quittance"
-GRACE = 15.0  # seconds to end well, before the process group is killed
+GRACE = 15.0  # seconds to end well, before the process group is killed; production gives 75, here somebody waits
 PATIENCE = 60.0  # seconds to become ready
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know this machine
 # How the programs of the stack write the level of a line: "[warning  ]", "[ERROR]", "INFO  [alembic.runtime]"

@@ -20,7 +20,8 @@ _BEAT = text("""
     insert into heartbeats (worker, queues) values (:worker, :queues)
     on conflict (worker) do update set at = now(), queues = excluded.queues
 """)
-_FORGET = text("delete from heartbeats where worker = :worker or at < now() - interval '1 hour'")
+_FORGET = text("delete from heartbeats where at < now() - interval '1 hour'")
+_END = text("delete from heartbeats where worker = :worker")
 # What lies in the future was written before the database's clock was set back.
 _TAKE = text("""
     insert into job_turns (job, taken_at) values (:job, now())
@@ -37,15 +38,16 @@ _ASK = text("""
 
 
 def beat(engine: Engine, worker: str, queues: Collection[str]) -> None:
-    """Note that this worker lives."""
+    """Note that this worker lives. One that died is missed for an hour, then forgotten."""
     with transaction(engine) as session:
+        session.execute(_FORGET)
         session.execute(_BEAT, {"worker": worker, "queues": sorted(queues)})
 
 
 def say_goodbye(engine: Engine, worker: str) -> None:
-    """A worker ends in good order: nobody need miss it. Those that were missed for an hour are forgotten too."""
+    """A worker ends in good order: nobody need miss it."""
     with transaction(engine) as session:
-        session.execute(_FORGET, {"worker": worker})
+        session.execute(_END, {"worker": worker})
 
 
 def take_turn(engine: Engine, job: str, period: timedelta) -> bool:

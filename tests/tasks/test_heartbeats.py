@@ -40,10 +40,11 @@ def test_a_worker_has_one_row_that_says_when_it_lived_last(engine: Engine, sessi
 def test_a_worker_that_ends_well_is_forgotten_and_one_that_died_only_after_an_hour(engine: Engine, session: Session):
     for name in ("ends", "died", "died long ago"):
         heartbeats.beat(engine, name, ["events"])
+    heartbeats.say_goodbye(engine, "ends")
     session.execute(text("update heartbeats set at = now() - interval '61 min' where worker = 'died long ago'"))
     session.execute(text("update heartbeats set at = now() - interval '59 min' where worker = 'died'"))
-    heartbeats.say_goodbye(engine, "ends")
-    assert workers(session) == ["died"]
+    heartbeats.beat(engine, "lives", ["events"])
+    assert workers(session) == ["died", "lives"]
 
 
 def test_a_job_that_two_ask_for_at_once_is_done_once(engine: Engine, session: Session):

@@ -29,6 +29,7 @@ def test_a_hung_broker_costs_the_caller_nothing(make_client, environ, db):
 
 def test_the_process_is_healthy_and_ready_tells_what_it_stands_on(client, db):
     assert through_wsgi(client, Call(b"", "GET", "/healthz", authorization=None)).json == {"status": "ok"}
+    db.execute("insert into heartbeats values ('all@host', '{events,mail,provider}')")
     ready = through_wsgi(client, Call(b"", "GET", "/readyz", authorization=None))
     assert (ready.status, ready.json["status"], ready.json["oldest_pending_seconds"]) == (200, "ready", None)
     db.execute("insert into inbox_events (id, digest, received_at) values ('a', 'x', business_now() - interval '90 s')")
@@ -37,7 +38,28 @@ def test_the_process_is_healthy_and_ready_tells_what_it_stands_on(client, db):
     assert 90 <= age < 150
 
 
-def test_ready_says_degraded_when_the_broker_is_away_or_hung(make_client, environ, db_url):
+def test_ready_says_which_workers_live_and_degraded_where_a_queue_has_none(client, db):
+    def ready():
+        answer = through_wsgi(client, Call(b"", "GET", "/readyz"))
+        return answer.status, answer.json["status"], answer.json["live_workers"], answer.json["silent_workers"]
+
+    assert ready() == (200, "degraded", {"events": 0, "mail": 0, "provider": 0}, [])
+    db.execute("insert into heartbeats values ('events@a', '{events}'), ('events@b', '{events}')")
+    db.execute("insert into heartbeats values ('mail@a', '{mail,provider}', now() - interval '59 s')")
+    assert ready() == (200, "ready", {"events": 2, "mail": 1, "provider": 1}, [])
+    db.execute("update heartbeats set at = at - interval '2 s' where worker = 'mail@a'")
+    assert ready() == (200, "degraded", {"events": 2, "mail": 0, "provider": 0}, ["mail@a"])
+
+
+def test_ready_says_when_workers_stand_in_for_the_scheduler(client, db):
+    db.execute("insert into job_turns (job, taken_at) values ('tasks.sweep', now())")
+    assert through_wsgi(client, Call(b"", "GET", "/readyz")).json["scheduler"] == "ok"
+    db.execute("update job_turns set asked_at = now() - interval '1 min'")
+    assert "late or away" in through_wsgi(client, Call(b"", "GET", "/readyz")).json["scheduler"]
+
+
+def test_ready_says_degraded_when_the_broker_is_away_or_hung(make_client, environ, db):
+    db.execute("insert into heartbeats values ('all@host', '{events,mail,provider}')")
     with socket.create_server(("127.0.0.1", 0)) as hung:
         for url in ("redis://127.0.0.1:1/0", f"redis://127.0.0.1:{hung.getsockname()[1]}/0"):
             answer = through_wsgi(make_client(environ | {"BROKER_URL": url}), Call(b"", "GET", "/readyz"))

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from emails.senders import FileSender, SmtpSender, sender_for
 from gateway.client import gateway_of
 from gateway.errors import ProviderDown, ProviderRefused
+from worker.doorbell import TASKS
 from worker.settings import DEVELOPMENT_SECRET_KEY, Settings, SettingsError, table
 
 from . import db, rights
@@ -197,6 +198,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         with looking(settings) as session:
             yield from _clock(settings, session)
             yield from _ledgers(settings, session)
+            yield from _workers(session)
             yield from _work(session)
     except DBAPIError as error:
         yield Check("database", "problem", f"{place} cannot be asked", why_unreachable(error.orig or error))
@@ -230,6 +232,26 @@ def _ledgers(settings: Settings, session: Session) -> Iterator[Check]:
         yield Check("ledgers", state, cause, f"give the processes a role of their own: {called('db grant ROLE')}")
     else:
         yield Check("ledgers", "ok", "append-only by trigger, and the user in DATABASE_URL may only add to them")
+
+
+def _workers(session: Session) -> Iterator[Check]:
+    """Which workers have written their heartbeat within a minute: those that have work given to them, and do it."""
+    found = session.execute(text("select worker, queues, at > now() - interval '60 s' as lives from heartbeats")).all()
+    live = [row for row in found if row.lives]
+    for row in found:
+        if not row.lives:
+            cause = f"the worker {row.worker} has given no sign of life for a minute"
+            yield Check("workers", "warning", cause, "look at its log; one that died is forgotten in an hour")
+    for queue in sorted(TASKS):
+        if not any(queue in row.queues for row in live):
+            cause = f"no worker lives that works off the queue {queue}"
+            yield Check("workers", "warning", cause, "start one, as the Procfile does")
+    if live:
+        yield Check("workers", "ok", f"{len(live)} live: {', '.join(sorted(row.worker for row in live)[:10])}")
+    asked = "select exists (select from job_turns where asked_at > now() - interval '2 min')"
+    if session.scalar(text(asked)):
+        cause = "the scheduler is away or late: workers ask for what is due in its place"
+        yield Check("scheduler", "warning", cause, "start it, as the Procfile does: beat")
 
 
 def _work(session: Session) -> Iterator[Check]:

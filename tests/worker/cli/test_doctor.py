@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import redis
+from sqlalchemy import text
 
 from local.valkey import Valkey
 from tests.builders import a_customer, a_subscription, an_event
@@ -54,7 +55,8 @@ def examine(run: Any) -> Examine:
     return go
 
 
-def test_a_sound_installation_is_found_sound(examine, broker):
+def test_a_sound_installation_is_found_sound(examine, broker, session):
+    session.execute(text("insert into heartbeats values ('all@host', '{events,mail,provider}')"))
     found = examine(BROKER_URL=broker.url())
     assert {name: state for name, (state, _) in found.items()} == {
         "derivations": "ok",
@@ -64,6 +66,7 @@ def test_a_sound_installation_is_found_sound(examine, broker):
         "migrations": "ok",
         "clock": "ok",
         "ledgers": "ok",
+        "workers": "ok",
         "broker": "ok",
         "mail": "ok",
         "Chargebee": "warning",  # no API is configured
@@ -142,6 +145,23 @@ def test_a_module_that_cannot_be_imported_is_a_problem(examine, broker, a_module
     a_module("this is no Python\n")
     state, words = examine(code=1, BROKER_URL=broker.url())["derivations"]
     assert state == "problem" and "tasks/zz_new.py, line 1" in words
+
+
+def test_workers_that_do_not_live_are_told_of(examine, broker, session):
+    assert examine(BROKER_URL=broker.url())["workers"][0] == "warning"
+    session.execute(text("insert into heartbeats values ('all@host', '{events,mail,provider}')"))
+    assert examine(BROKER_URL=broker.url())["workers"] == ("ok", "1 live: all@host. ")
+    session.execute(text("update heartbeats set at = now() - interval '61 s'"))
+    session.execute(text("insert into heartbeats values ('mail@host', '{mail,provider}')"))
+    told = examine(BROKER_URL=broker.url())["workers"]
+    assert told == ("warning", "no worker lives that works off the queue events. start one, as the Procfile does")
+
+
+def test_workers_that_stand_in_for_the_scheduler_are_told_of(examine, broker, session):
+    assert "scheduler" not in examine(BROKER_URL=broker.url())
+    session.execute(text("insert into job_turns (job, asked_at) values ('tasks.sweep', now())"))
+    state, words = examine(BROKER_URL=broker.url())["scheduler"]
+    assert state == "warning" and "away or late" in words
 
 
 def test_what_is_stuck_is_told(examine, broker, quittance):
