@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 _VERSIONS = Path(__file__).resolve().parent.parent / "migrations" / "versions"
 _REVISION = re.compile(r"^(down_)?revision\b[^=\n]*=(.*)$", re.MULTILINE)
 
-# The oldest event: of those never started, and of those that a process died with, the first entry of two partial indexes.
+# The oldest event: of those never started, and of those that a process died with, the first of two partial indexes.
 # What webhooks did not bring in a week is counted to a limit, so that a site without webhooks is told of as fast. A
 # worker lives that wrote its heartbeat within a minute; one that died, and did not end, is missed for an hour.
 STATE = """
