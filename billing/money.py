@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -28,6 +29,24 @@ class Money:
 
     minor: int
     currency: str
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> Money:
+        """What a person typed: 3010.09, "3 010,09". A mark that may stand for thousands is refused, not guessed.
+
+        Raises:
+            NeedsAttention: it is no positive amount, or has more digits than the currency.
+        """
+        plain = "".join(text.split()).replace(",", ".")  # split knows every space there is, U+00A0 too
+        decimals = decimals_of(currency)
+        if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,3})?", plain) or not Decimal(plain):
+            raise NeedsAttention(f"{text} is no amount; write it as 3010.09")
+        if len(plain.partition(".")[2]) > decimals:
+            raise NeedsAttention(f"{text} has more decimals than {currency}, which has {decimals}")
+        return cls(int(Decimal(plain).scaleb(decimals)), currency)
+
+    def __str__(self) -> str:
+        return f"{self.major} {self.currency}"
 
     def __add__(self, other: Money) -> Money:
         self._same(other)

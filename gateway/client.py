@@ -12,6 +12,7 @@ import math
 import os
 import re
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from .errors import ProviderDown, ProviderRefused
+from .writes import Call
 
 if TYPE_CHECKING:  # importing the SDK costs a second and 50 MB: it waits for the first call
     from chargebee import APIError, Chargebee
@@ -217,6 +219,17 @@ class Gateway:
         """One transaction, with the invoices it paid."""
         return self._retrieve("transaction", id)["transaction"]
 
+    def transactions(self, **exactly: str) -> list[Raw]:
+        """Every transaction with just these values, the deleted ones too: `transactions(reference_number="001482")`."""
+        found: list[Raw] = []
+        params: dict[str, Any] = {"limit": 100, "include_deleted": True} | {name: {"is": value} for name, value in exactly.items()}
+        while True:
+            page = self._list(f"the list of transactions with {exactly}", "transaction", params)
+            found += page.rows
+            if page.next_offset is None:
+                return found
+            params["offset"] = page.next_offset
+
     def credit_note(self, id: str) -> Raw:
         """One credit note."""
         return self._retrieve("credit_note", id)["credit_note"]
@@ -262,6 +275,40 @@ class Gateway:
         how: Any = {"disposition_type": "attachment"}
         link: str = self._call(what, lambda sdk: sdk.Invoice.pdf(id, how).download.download_url)
         return link
+
+    # Writes
+
+    def write(self, call: Call, key: str, *, good_until: float = math.inf) -> dict[str, Any]:
+        """Make a call that changes something; the objects that the answer holds, as the content of an event.
+
+        The same `key` makes the same call once, however often it is made within half an hour. Chargebee mails nobody
+        of it: mail is ours. `good_until` is an instant of `time.monotonic`.
+
+        Raises:
+            ProviderDown: whether it was carried out is unknown: read before repeating. Past `good_until` nothing left.
+            ProviderRefused: nothing was changed.
+        """
+        what = str(call)
+        _check_id(what, call.id)
+        headers = {"chargebee-idempotency-key": key, "chargebee-event-email": "all-disabled"}
+
+        def make(sdk: Chargebee) -> dict[str, Any]:
+            if time.monotonic() > good_until:
+                raise ProviderDown(f"{what}: this process slept, and somebody else may be at it", code="too_late")
+            answer = getattr(getattr(sdk, _resource(call.resource)), call.action)(call.id, call.params, headers)
+            return {name: shown for name, value in vars(answer).items() if (shown := _shown(value))}
+
+        try:
+            return self._call(what, make)
+        except ProviderRefused as refused:
+            if refused.status != 403:
+                raise
+            raise ProviderRefused(
+                f"{what}: CHARGEBEE_API_KEY may not write (Chargebee answered 403 {refused.code or ''}); make a key "
+                f"with full access on site {self.site}, set it, then do this again",
+                code=refused.code,
+                status=refused.status,
+            ) from refused
 
     # How a call is made
 
@@ -380,6 +427,14 @@ class Gateway:
 
 def _resource(kind: str) -> str:
     return kind.title().replace("_", "")  # credit_note: sdk.CreditNote
+
+
+def _shown(value: Any) -> Raw | list[Raw] | None:
+    """A member of an answer as Chargebee sent it, an object or several; None: it is no object."""
+    if isinstance(value, list):
+        return [each.raw_data for each in value]
+    shown: Raw | None = getattr(value, "raw_data", None)
+    return shown
 
 
 def _given(**params: Any) -> dict[str, Any]:

@@ -128,7 +128,10 @@ class Delivery:
     tells: dict[str, Any] = field(default_factory=dict)  # what others may ask: kept in the payload as it leaves
 
     def begin(self) -> bool:
-        """Say that what follows cannot be taken back; False when the lease went to somebody else meanwhile."""
+        """Say that what follows cannot be taken back; False when the lease went to somebody else meanwhile.
+
+        Where several things follow, it is said before each.
+        """
         with transaction(self.engine) as session:
             took = session.execute(_BEGIN, self._mine() | {"lease": LEASE, "tells": json.dumps(self.tells)})
             self.began = took.first() is not None
@@ -156,7 +159,7 @@ _CLAIM = text("""
 """)
 _BEGIN = text("""
     update outbox set state = 'sending', lease_until = now() + :lease, payload = payload || cast(:tells as jsonb)
-    where id = :id and lease_token = :token and state = 'new' returning id
+    where id = :id and lease_token = :token and state in ('new', 'sending') returning id
 """)
 _FINISH = text("""
     update outbox set state = :state, reason = :reason, lease_until = null, due_at = now() + :pause,

@@ -24,7 +24,7 @@ class Nouns(click.Group):
     """The nouns by name, with the line that help prints: it is here so that help need not import them."""
 
     lines: ClassVar[dict[str, str]] = {
-        "cancellations": "Ends of subscriptions: to come, carried out, withdrawn.",
+        "cancellations": "Ends of subscriptions; schedule one, withdraw it.",
         "clock": "The business clock; move it.",
         "config": "Settings as they are in effect.",
         "db": "The schema of the database.",
@@ -36,8 +36,10 @@ class Nouns(click.Group):
         "findings": "What does not add up.",
         "followups": "Cheques and wires to chase.",
         "import": "The first day: bring in what an existing site has.",
-        "outbox": "What could not be delivered yet; release it.",
+        "outbox": "What could not be delivered yet; show it, release it.",
+        "payments": "Cheques and wires: record one, take it back.",
         "reconcile": "What webhooks did not bring: find it, count it.",
+        "seats": "Seats of a subscription: change them.",
         "show": "The whole local truth about one object.",
         "simulate": "A make-believe Chargebee: serve it, tell a story, send a load.",
     }

@@ -13,7 +13,20 @@ from worker.settings import Settings
 from . import shapes
 from .database import changing, looking, ring, whoever_runs_this
 from .failures import Problem
-from .output import Column, as_json, harmless, limited, note, note_limit, say, say_json, say_table
+from .output import (
+    Column,
+    as_json,
+    called,
+    harmless,
+    heading,
+    limited,
+    note,
+    note_limit,
+    say,
+    say_facts,
+    say_json,
+    say_table,
+)
 
 STATES = ("new", "sending", "sent", "failed", "held", "suppressed")
 UNDELIVERED = ("new", "sending", "failed", "held")
@@ -22,7 +35,7 @@ RELEASABLE = ("failed", "held", "suppressed")
 
 @click.group()
 def command() -> None:
-    """What could not be delivered yet; release it."""
+    """What could not be delivered yet; show it, release it."""
 
 
 @command.command("list")
@@ -52,6 +65,27 @@ def list_rows(noun: str, states: Sequence[str], *, limit: int, as_json: bool, ki
         say_table(columns, cells, notes=[shapes.to_whom_and_why(row) for row in rows], empty="Nothing.")
     if len(found) > limit:
         note_limit(limit)
+
+
+@command.command()
+@click.argument("key", metavar="KEY")
+@as_json
+def show(key: str, as_json: bool) -> None:
+    """What is known of one mail, call or callback; of a write to Chargebee, who asked for it and each call of it."""
+    with looking(Settings.read()) as session:
+        row = session.scalar(select(OutboxRow).where(OutboxRow.key == key))
+        if row is None:
+            raise Problem(harmless(f"nothing in the outbox has the key {key}; see: {called('outbox list')}"))
+        shape = shapes.outbox_row(row) | {name: row.payload.get(name) for name in ("by", "calls")}
+    if as_json:
+        say_json({"outbox": shape})
+        return
+    facts = {name.replace("_", " "): value for name, value in shape.items() if value is not None and name != "calls"}
+    say_facts(facts)
+    if calls := shape["calls"]:
+        heading("Calls begun")
+        columns = [Column("at (UTC)", whole=True), Column("call"), Column("of"), Column("idempotency key")]
+        say_table(columns, [(each["at"], each["action"], each["id"], each["key"]) for each in calls])
 
 
 @command.command()

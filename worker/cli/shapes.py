@@ -106,8 +106,9 @@ def cancellation(row: Cancellation) -> Shape:
 
 
 def outbox_row(row: OutboxRow) -> Shape:
-    """What is known of a mail, call or callback, without its text."""
-    return _shape(row, "key", "kind", "name", "object_id", "customer_id", "state", "reason")
+    """What is known of a mail, call or callback, without its text. `says`: what a write to Chargebee was to do."""
+    shape = _shape(row, "key", "kind", "name", "object_id", "customer_id", "state", "reason")
+    return shape | {"says": row.payload.get("says")}
 
 
 def finding(row: Finding) -> Shape:
@@ -130,6 +131,6 @@ def display(money: Shape | None) -> str:
 
 
 def to_whom_and_why(row: Shape) -> str | None:
-    """The recipient and the reason of a row, for the line below it."""
-    told = [f"to {row['recipient']}" if row.get("recipient") else None, row.get("reason")]
+    """The recipient or the purpose of a row, and its reason, for the line below it."""
+    told = [f"to {row['recipient']}" if row.get("recipient") else row.get("says"), row.get("reason")]
     return ": ".join(each for each in told if each) or None
