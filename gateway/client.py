@@ -222,7 +222,8 @@ class Gateway:
     def transactions(self, **exactly: str) -> list[Raw]:
         """Every transaction with just these values, the deleted ones too: `transactions(reference_number="001482")`."""
         found: list[Raw] = []
-        params: dict[str, Any] = {"limit": 100, "include_deleted": True} | {name: {"is": value} for name, value in exactly.items()}
+        params: dict[str, Any] = {name: {"is": value} for name, value in exactly.items()}
+        params |= {"limit": 100, "include_deleted": True}
         while True:
             page = self._list(f"the list of transactions with {exactly}", "transaction", params)
             found += page.rows

@@ -49,12 +49,16 @@ def test_help_names_the_verbs_and_every_reading_one_takes_json(monkeypatch):
     monkeypatch.delenv("QUITTANCE_ENV", raising=False)
     found = verbs(quittance, click.Context(quittance))
     changing = {
+        *(("cancellations", verb) for verb in ("run", "schedule", "withdraw")),
         ("clock", "move-to"),
         ("clock", "reset"),
         ("db", "upgrade"),
         *(("emails", verb) for verb in ("clear-address", "mark-sent", "preview", "resend", "revoke", "send-test")),
         ("events", "replay"),
         ("outbox", "release"),
+        ("payments", "record"),
+        ("payments", "take-back"),
+        ("seats", "set"),
         ("simulate", "serve"),
     }
     reading = {name for name, verb in found.items() if any("--json" in param.opts for param in verb.params)}
