@@ -11,6 +11,8 @@ from local.children import LocalError
 BENCHMARKS = {
     "receive": ("bench.receive", "events taken by HTTP, beside a minimal durable Flask receiver"),
     "apply": ("bench.apply", "events applied by two processes, beside bare psycopg that writes the same rows"),
+    "burst": ("bench.burst", "a burst over HTTP until all is applied, beside a peer that applies inline"),
+    "latency": ("bench.latency", "from an event's answer until it is applied, at a steady rate"),
     "webhooks": ("bench.webhooks", "events sent by the make-believe Chargebee to a receiver that does nothing"),
     "simulator": ("bench.simulator", "10,000 customers with a year of life each, made: time and memory"),
     "mail": ("bench.mail", "mails that one core writes in a second, and that one process sends"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import random
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simulator import Site, history
@@ -13,6 +15,8 @@ from simulator.webhooks import bytes_of
 
 # What the simulator numbers from the same start on every site; all other ids come from the seed.
 _NUMBERED = re.compile(rb'"(customer|F|NC)-(\d+)"')
+
+_NOTES = {f"key{number}": "v" * 40 for number in range(30)}  # to be as long as a customer with a year of history
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,25 @@ def a_card_payment() -> Told:
     site.subscribe(customer["id"], MONTHLY.id, 5)
     event = next(each for each in site.events if each["event_type"] == "payment_succeeded")
     return Told(0, event["id"], bytes_of(event))
+
+
+def changed_customers(count: int, *, customers: int) -> Iterator[bytes]:
+    """So many `customer_changed`, one customer after the other, each newer than the one before."""
+    site = Site(seed=1)
+    body = []
+    for number in range(customers):
+        customer = site.create_customer(company=f"Client {number} inc.", email=f"client{number}@example.example")
+        site.change_customer(customer["id"], phone="514 555-0100")
+        body.append(next(each for each in reversed(site.events) if each["event_type"] == "customer_changed"))
+    for number in range(count):
+        event = copy.deepcopy(body[number % customers])
+        event["id"] = f"{event['id']}_{number}"
+        event["occurred_at"] += number // customers
+        changed = event["content"]["customer"]
+        changed["resource_version"] += 1000 * (number // customers)
+        changed["meta_data"] = _NOTES
+        changed["phone"] = f"514 555-{number % 10_000:04d}"
+        yield bytes_of(event)
 
 
 def many(count: int, seed: int = 1) -> list[Told]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +24,12 @@ from local.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")  # and none of the settings its owner may have
-_SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "30min"}
+_SETTINGS = {
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "30min",
+    "track_commit_timestamp": "on",
+}
 
 
 class Stack:
@@ -55,11 +61,12 @@ class Stack:
         return psycopg.connect(self.postgres.dsn("postgres"), autocommit=True)
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of a migrated, empty database, dropped afterwards."""
+    def database(self, template: str = "template") -> Iterator[str]:
+        """The URL of a new database, dropped afterwards: migrated and empty, unless made from another template."""
         name = f"bench_{secrets.token_hex(4)}"
         with self.admin() as connection:
-            connection.execute(SQL("create database {} template template").format(Identifier(name)))
+            words = SQL("create database {} template {}")
+            connection.execute(words.format(Identifier(name), Identifier(template)))
             try:
                 yield self.postgres.dsn(name)
             finally:
@@ -67,24 +74,43 @@ class Stack:
 
     @contextmanager
     def process(
-        self, *arguments: str, environment: Mapping[str, str], answers: Callable[[], bool]
+        self,
+        *arguments: str,
+        environment: Mapping[str, str],
+        answers: Callable[[], bool],
+        program: Sequence[str | Path] = (sys.executable, "-m"),
+        directory: Path = ROOT,
+        name: str = "",
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """`python -m ...` as a child, from its first answer until the end of the block."""
-        log = self.home / f"{arguments[-1]}.log"
+        """A child, `python -m ..` unless another program is named, from its first answer to the end of the block."""
+        name = name or arguments[-1]
+        log = self.home / f"{name}.log"
         with open(log, "wb") as output:
             child = children.spawn(
-                [sys.executable, "-m", *arguments],
+                [*program, *arguments],
                 output=output.fileno(),
                 environment={name: os.environ[name] for name in _INHERITED if name in os.environ} | dict(environment),
-                directory=ROOT,
+                directory=directory,
             )
         try:
             if not children.wait_until(lambda: answers() or child.poll() is not None, 30, every=0.1) or child.poll():
                 end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-                raise LocalError(f"{arguments[-1]} did not start; the end of its log is:\n{end}")
+                raise LocalError(f"{name} did not start; the end of its log is:\n{end}")
             yield child
         finally:
             children.stop(child)
+
+
+def listens(port: int) -> bool:
+    """Whether a web server answers there, whatever it says."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status > 0
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import apply, events, mail, receive, slow_clients, tables, webhooks
+from bench import apply, burst, events, latency, mail, receive, slow_clients, tables, webhooks
 from bench.__main__ import BENCHMARKS, main
 from bench.stack import Stack, running
 from emails import kinds
@@ -44,6 +44,23 @@ def test_receive_measures_both_sides(stack: Stack, capsys: pytest.CaptureFixture
         assert sample.answers.fine > 0
         assert sample.cpu > 0
     assert "requests: quittance / minimal = " in capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_a_burst_is_measured_until_all_is_applied(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    for more in ([], ["--mixed"]):
+        options = ["--peer", "none", "--events", "60", "--reps", "1", "--patience", "0", *more]
+        (sample,) = burst.measure(stack, burst.parse(options))["quittance"]
+        assert sample.answered >= sample.applied > 0
+    assert "events/s until all are applied" in capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_latency_is_seen_from_answer_to_commit(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    (sample,) = latency.measure(stack, latency.parse("--reps 1 --events 100 --seconds 1 --patience 0".split()))
+    assert min(sample.answer) > 0
+    assert min(sample.applied) > 0
+    assert "p50 until applied / p50 of the answer = " in capsys.readouterr().out
 
 
 @pytest.mark.long

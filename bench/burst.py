@@ -1,0 +1,175 @@
+"""How long a burst takes, from the first request until everything is applied: ours beside a peer that applies inline.
+
+Ours is the whole of it: receiver, doorbell, broker, a worker of two processes. What is posted is either what the peer
+gets, one changed customer an event, or with --mixed the events of whole histories, each with several objects.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from bench import events, machine, peers
+from bench.figures import Noise, ratios, spread, told
+from bench.posting import Answer, post, request
+from bench.stack import Stack, listens, running
+from local.children import LocalError, free_port, wait_until
+
+_LONGEST = 900  # seconds
+_WARM = 200  # events before anything is measured
+
+
+@dataclass(frozen=True)
+class Sample:
+    answered: float  # events a second, until the last was answered
+    applied: float  # events a second, until the last was applied
+    noise: Noise
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench burst", description=__doc__)
+    parser.add_argument("--peer", choices=("djstripe", "sync", "none"), default="djstripe", help="(%(default)s)")
+    parser.add_argument("--events", type=int, default=20_000, help="that we get (%(default)s)")
+    parser.add_argument("--peer-events", type=int, default=2_000, help="that the peer gets (%(default)s)")
+    parser.add_argument("--mixed", action="store_true", help="ours are of whole histories")
+    parser.add_argument("--reps", type=int, default=5, help="repetitions of both sides (%(default)s)")
+    parser.add_argument("--connections", type=int, default=16, help="kept open at once (%(default)s)")
+    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    machine.require_linux()
+    with running() as stack:
+        print(f"On {machine.described(stack.version)}.")
+        measure(stack, options)
+
+
+def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:
+    sides = ("quittance",) if options.peer == "none" else (options.peer, "quittance")
+    print("side        answered/s   applied/s   others before   others during")
+    samples: dict[str, list[Sample]] = {side: [] for side in sides}
+    for repetition in range(options.reps):
+        for side in sides if repetition % 2 == 0 else reversed(sides):
+            sample = (_ours if side == "quittance" else _peers)(stack, options)
+            samples[side].append(sample)
+            print(
+                f"{side:9} {sample.answered:12.0f} {sample.applied:11.0f} "
+                f"{sample.noise.before:15.2f} {sample.noise.during:15.2f}",
+                flush=True,
+            )
+    print("\nmedian [least - greatest]")
+    for side in sides:
+        print(f"{side:9} {spread([s.applied for s in samples[side]])} events/s until all are applied")
+    if options.peer in samples:
+        found = ratios([s.applied for s in samples["quittance"]], [s.applied for s in samples[options.peer]])
+        print(f"quittance / {options.peer} = {spread(found, 2)}  ({', '.join(f'{each:.2f}' for each in found)})")
+    print(told([s.noise for side in sides for s in samples[side]]))
+    return samples
+
+
+def _peers(stack: Stack, options: argparse.Namespace) -> Sample:
+    way = peers.djstripe(stack, store_only=False) if options.peer == "djstripe" else peers.sync_engine(stack)
+    with way as peer:
+        post(peer.requests(_WARM), peer.port, stack.home, connections=options.connections)
+        before = machine.wait_for_quiet(options.patience)
+        with machine.measured() as cost:
+            answers = post(peer.requests(options.peer_events), peer.port, stack.home, connections=options.connections)
+    rate = len(answers) / _seconds(answers)
+    return Sample(rate, rate, Noise(before, cost.others))
+
+
+def _ours(stack: Stack, options: argparse.Namespace) -> Sample:
+    with processing(stack) as system:
+        bodies = _bodies(options.events + _WARM, options.mixed)
+        prepared = [system.request(body) for body in bodies]
+        post(prepared[:_WARM], system.port, stack.home, connections=options.connections)
+        system.wait_until_applied()
+        before = machine.wait_for_quiet(options.patience)
+        with machine.measured() as cost:
+            answers = post(prepared[_WARM:], system.port, stack.home, connections=options.connections)
+            end = system.wait_until_applied()
+    first = min(each.sent for each in answers) / 1e6
+    return Sample(len(answers) / _seconds(answers), len(answers) / (end - first), Noise(before, cost.others))
+
+
+def _seconds(answers: Sequence[Answer]) -> float:
+    if refused := [each.status for each in answers if each.status != 200]:
+        raise LocalError(f"{len(refused)} of {len(answers)} were not answered with 200, the first with {refused[0]}")
+    return (max(each.answered for each in answers) - min(each.sent for each in answers)) / 1e6
+
+
+def _bodies(count: int, mixed: bool) -> list[bytes]:
+    if mixed:
+        return [each.raw for each in events.many(count)]
+    return list(events.changed_customers(count, customers=200))
+
+
+# ---- our system, whole -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class System:
+    """Receiver and worker, which run."""
+
+    port: int
+    authorization: str
+    database_url: str
+
+    def request(self, body: bytes) -> bytes:
+        return request("/webhooks/chargebee", {"Authorization": self.authorization}, body)
+
+    def wait_until_applied(self) -> float:
+        """When nothing was pending any more, in seconds since 1970."""
+        pending = "select exists (select from inbox_events where status = 'pending')"
+        last = "select coalesce(max(pg_xact_commit_timestamp(xmin)), now()) from inbox_events"
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+
+            def all_applied() -> bool:
+                row = connection.execute(pending).fetchone()
+                return row is not None and not row[0]
+
+            if not wait_until(all_applied, _LONGEST, every=0.05):
+                raise LocalError(f"events are still pending after {_LONGEST} seconds")
+            row = connection.execute(last).fetchone()
+        assert row
+        return float(row[0].timestamp())
+
+
+@contextmanager
+def processing(stack: Stack, *, processes: int = 2) -> Iterator[System]:
+    """The receiver, and a worker with so many processes, on a database and a broker of their own."""
+    port, password = free_port(), secrets.token_urlsafe(24)
+    with ExitStack() as running_now, stack.database() as database_url:
+        environment = {
+            "QUITTANCE_ENV": "production",
+            "DATABASE_URL": database_url,
+            "BROKER_URL": stack.valkey.url(),
+            "BROKER_KEY_PREFIX": f"{secrets.token_hex(4)}-",
+            "WEBHOOK_CREDENTIALS": f"chargebee:{password}",
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "PUBLIC_URL": "https://quittance.example",
+            "EFFECTS_HORIZON": "36500 days",  # the events are of other years, and their mails are to be queued
+        }
+        receiver = f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 2 --blocking-threads 4"
+        receiver += " webhooks.wsgi:app"
+        worker = f"celery -A worker.app worker -Q events -c {processes} -n bench@%h -l INFO"
+        worker += " --without-mingle --without-gossip"
+        running_now.enter_context(
+            stack.process(*receiver.split(), environment=environment, answers=lambda: listens(port))
+        )
+        log = stack.home / "worker.log"
+        running_now.enter_context(
+            stack.process(
+                *worker.split(), environment=environment, answers=lambda: b" ready." in log.read_bytes(), name="worker"
+            )
+        )
+        authorization = "Basic " + base64.b64encode(f"chargebee:{password}".encode()).decode()
+        yield System(port, authorization, database_url)

@@ -1,0 +1,105 @@
+"""How long after its answer an event is applied, at a rate that the system can bear.
+
+First what it can bear is measured: events as fast as they are answered, until all are applied. Then events come at a
+share of that, each at its own instant whatever the answers do (open loop), and for each is seen when it was answered
+and when the transaction that applied it was committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from bench import events, machine
+from bench.burst import System, processing
+from bench.figures import Noise, spread, told
+from bench.posting import Answer, post
+from bench.stack import Stack, running
+from local.children import LocalError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Milliseconds: from an event's instant to its answer, and from the answer to the commit that applied it."""
+
+    rate: float
+    answer: tuple[float, float]  # p50, p99
+    applied: tuple[float, float]
+    noise: Noise
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench latency", description=__doc__)
+    parser.add_argument("--reps", type=int, default=5, help="repetitions (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=15, help="of each (%(default)s)")
+    parser.add_argument("--share", type=float, default=0.3, help="of what it can bear (%(default)s)")
+    parser.add_argument("--events", type=int, default=2_000, help="to find out what it can bear (%(default)s)")
+    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    options = parse(arguments)
+    machine.require_linux()
+    with running() as stack:
+        print(f"On {machine.described(stack.version)}.")
+        measure(stack, options)
+
+
+def measure(stack: Stack, options: argparse.Namespace) -> list[Sample]:
+    print("events/s   answer: p50   p99 ms   then applied: p50   p99 ms   others before   others during")
+    samples = []
+    for _ in range(options.reps):
+        sample = _sample(stack, options)
+        samples.append(sample)
+        print(
+            f"{sample.rate:8.0f} {sample.answer[0]:13.2f} {sample.answer[1]:8.2f} {sample.applied[0]:19.2f} "
+            f"{sample.applied[1]:8.2f} {sample.noise.before:15.2f} {sample.noise.during:15.2f}",
+            flush=True,
+        )
+    print("\nmedian [least - greatest]")
+    middle = [sample.applied[0] / sample.answer[0] for sample in samples]
+    tail = [sample.applied[1] / sample.applied[0] for sample in samples]
+    print(f"p50 until applied / p50 of the answer = {spread(middle, 1)}")
+    print(f"p99 until applied / p50 until applied = {spread(tail, 1)}")
+    print(told([sample.noise for sample in samples]))
+    return samples
+
+
+def _sample(stack: Stack, options: argparse.Namespace) -> Sample:
+    with processing(stack) as system:
+        given = events.many(options.events + round(options.seconds * 1000))
+        rate = options.share * _bearable(stack, system, given[: options.events])
+        told_of = given[options.events :][: max(50, round(rate * options.seconds))]
+        prepared = [system.request(each.raw) for each in told_of]
+        before = machine.wait_for_quiet(options.patience)
+        with machine.measured() as cost:
+            answers = post(prepared, system.port, stack.home, rate=rate)
+            system.wait_until_applied()
+        applied = _applied_at(system.database_url)
+    later = [applied[each.id] - answer.answered for each, answer in zip(told_of, answers, strict=True)]
+    first = [answer.answered - answer.due for answer in answers]
+    if refused := [answer.status for answer in answers if answer.status != 200]:
+        raise LocalError(f"{len(refused)} of {len(answers)} were not answered with 200, the first with {refused[0]}")
+    return Sample(rate, _percentiles(first), _percentiles(later), Noise(before, cost.others))
+
+
+def _bearable(stack: Stack, system: System, given: Sequence[events.Told]) -> float:
+    """Events a second, from the first request until all are applied."""
+    answers: list[Answer] = post([system.request(each.raw) for each in given], system.port, stack.home)
+    return len(given) / (system.wait_until_applied() - min(each.sent for each in answers) / 1e6)
+
+
+def _applied_at(database_url: str) -> dict[str, float]:
+    """When the transaction that ended each event was committed, in microseconds since 1970."""
+    question = "select id, extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000000 from inbox_events"
+    with psycopg.connect(database_url) as connection:
+        return {id: float(at) for id, at in connection.execute(question)}
+
+
+def _percentiles(microseconds: Sequence[float]) -> tuple[float, float]:
+    ordered = sorted(microseconds)
+    return ordered[len(ordered) // 2] / 1000, ordered[int(0.99 * (len(ordered) - 1))] / 1000
