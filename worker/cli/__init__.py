@@ -33,6 +33,7 @@ class Nouns(click.Group):
         "drain": "Work off everything that is due, here, and exit.",
         "emails": "Mail: to come, sent, held.",
         "events": "Webhooks as they came in; replay them.",
+        "explain": "Why something is as it is: one timeline, in words.",
         "findings": "What does not add up.",
         "followups": "Cheques and wires to chase.",
         "import": "The first day: bring in what an existing site has.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 
 from tasks.replay import Selection, Tally
+from tasks.wording import masked_plainly
 from worker.settings import Settings
 
 from .database import looking
@@ -63,13 +64,6 @@ def note_left(tally: Tally) -> None:
         )
 
 
-def masked(address: str) -> str:
-    """An address as it may be read over a shoulder: enough to know whose it is."""
-    from worker import log
-
-    return log.masked(address).partition("#")[0]
-
-
 def _discreet(columns: dict[str, Any] | None) -> dict[str, Any] | None:
     """The columns of a row with its addresses masked."""
     if columns is None:
@@ -82,7 +76,7 @@ def _discreet(columns: dict[str, Any] | None) -> dict[str, Any] | None:
 def _without_address(value: Any) -> Any:
     if isinstance(value, list):
         return [each | {"email": _without_address(each.get("email"))} for each in value]
-    return masked(value) if value else value
+    return masked_plainly(value) if value else value
 
 
 # ---- as JSON ---------------------------------------------------------------------------------------------------------
@@ -130,7 +124,7 @@ def _document(found: Rehearsal, shapes: Shapes) -> dict[str, Any]:
                 "name": each.name,
                 "object_id": each.object_id,
                 "event_id": each.event_id,
-                "to": [masked(address) for address in each.to],
+                "to": [masked_plainly(address) for address in each.to],
                 "would_go": each.why_not is None,
                 "reason": each.why_not,
             }
@@ -222,7 +216,7 @@ def _told(each: Told) -> str:
     what = f"{kind} {each.name} about {each.object_id}"
     if each.why_not:
         return f"not sent: {what}: {each.why_not}"
-    to = ", ".join(map(masked, each.to))
+    to = ", ".join(map(masked_plainly, each.to))
     return what + (f" to {to}" if to else " to whoever is known by then" if each.kind == "email" else "")
 
 

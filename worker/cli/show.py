@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import click
-from sqlalchemy import ColumnElement, Text, or_, select, tuple_, type_coerce
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, or_, select, tuple_
 from sqlalchemy.orm import Session, undefer
 
 from models import (
@@ -29,6 +27,7 @@ from models import (
     SubscriptionItem,
     Transaction,
 )
+from tasks import mentions
 from worker.settings import Settings
 
 from . import shapes
@@ -50,7 +49,6 @@ from .output import (
 )
 from .shapes import Shape, Shapes, display, to_whom_and_why
 
-LOOK_BACK = 20_000  # events; whoever looks does not make the database read its whole history
 AT_MOST = 20  # rows of a section in a table; JSON has all
 
 
@@ -101,7 +99,7 @@ def _show(model: type[Customer] | type[Subscription] | type[Invoice], id: str, a
     else:
         _print(document)
     if cut:
-        note(f"Events that changed nothing are looked for among the newest {LOOK_BACK} events only.")
+        note(f"Events that changed nothing are looked for among the newest {mentions.LOOK_BACK} events only.")
 
 
 class Truth:
@@ -253,7 +251,7 @@ class Truth:
         """Events that concern the object, newest first.
 
         Found in two ways. By what they did, at any age: the event ids in the ledgers, the outbox and the audit entries
-        of these rows (each indexed by its object). And by what they say: the newest LOOK_BACK of all and the parked
+        of these rows (each indexed by its object). And by what they say: the newest of all and the parked
         ones that have the customer among their customer_ids and name the object in their body. No index holds
         customer_ids, so an older event that changed nothing here is not found.
         """
@@ -264,47 +262,12 @@ class Truth:
         named |= set(self.session.scalars(audit.distinct()))
         found = {id for id in named if id}
         if self.customer_id:
-            found |= set(self._said(self.customer_id))
+            said = mentions.of(self.session, self.customer_id, self.kind, self.row.id)
+            found |= said.event_ids
+            self.events_cut = said.is_cut
         columns = (InboxEvent.id, InboxEvent.event_type, InboxEvent.status, InboxEvent.reason)
         rows = self.session.execute(select(*columns).where(InboxEvent.id.in_(found)).order_by(InboxEvent.seq.desc()))
         return [row._asdict() for row in rows]
-
-    def _said(self, customer_id: str) -> Iterator[str]:
-        newest = select(InboxEvent.seq).order_by(InboxEvent.seq.desc()).offset(LOOK_BACK).limit(1)
-        last_unseen = self.session.scalar(newest)
-        recent = InboxEvent.seq > (last_unseen or 0)
-        self.events_cut = last_unseen is not None
-        theirs = type_coerce(InboxEvent.customer_ids, ARRAY(Text)).contains([customer_id])
-        for condition in (recent, ~recent & (InboxEvent.status == "parked")):
-            if isinstance(self.row, Customer):
-                yield from self.session.scalars(select(InboxEvent.id).where(theirs, condition))
-                continue
-            bodies = select(InboxEvent.id, InboxEvent.raw).where(theirs, condition).execution_options(yield_per=100)
-            for id, raw in self.session.execute(bodies):
-                if names(raw or b"", self.kind, self.row.id):
-                    yield id
-
-
-def names(raw: bytes, kind: str, id: str) -> bool:
-    """Whether an event's body names this object: as one of its objects, or in a field such as invoice_id."""
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        return json.dumps(id).encode() in raw
-    left = [body]
-    while left:
-        each = left.pop()
-        if isinstance(each, list):
-            left += each
-        elif isinstance(each, dict):
-            here = each.get(kind)
-            objects = here if isinstance(here, list) else [here, each if each.get("object") == kind else None]
-            if any(isinstance(one, dict) and one.get("id") == id for one in objects):
-                return True
-            if any(value == id for name, value in each.items() if name.endswith(f"{kind}_id")):
-                return True
-            left += each.values()
-    return False
 
 
 # ---- for people ------------------------------------------------------------------------------------------------------

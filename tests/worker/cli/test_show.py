@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from simulator import story
+from tasks.mentions import LOOK_BACK, names
 from tests.builders import a_customer, a_subscription, an_event, an_invoice, an_item
-from worker.cli.show import AT_MOST, LOOK_BACK, names
+from worker.cli.show import AT_MOST
 
 SEATS, CUSTOMER, INVOICE = story.TEST1234_SEATS, story.TEST1234, "F-10428"
 
