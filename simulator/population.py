@@ -36,13 +36,15 @@ def populate(
     years: float = 1,
     events: int | None = None,
     progress: Callable[[float], object] = lambda _done: None,
+    after: Callable[[], object] = lambda: None,
 ) -> None:
     """Have so many customers come to a site and live there for so many years each.
 
     With `events` they live on, however long that takes, until the site has made that many (and the few that the last
-    action made beyond it). The same site and arguments give the same bytes. `progress` is told what part is done.
+    action made beyond it). The same site and arguments give the same bytes. `progress` is told what part is done;
+    `after` is called after each thing that happened, with the site's clock at its instant.
     """
-    _Population(site, customers).live(site.now + _ARRIVALS + years * timedelta(days=365), events, progress)
+    _Population(site, customers).live(site.now + _ARRIVALS + years * timedelta(days=365), events, progress, after)
 
 
 @dataclass(slots=True)
@@ -72,7 +74,9 @@ class _Population:
         for number in range(1, customers + 1):
             self.later(_ARRIVALS * self.dice.random(), partial(self.arrive, number))
 
-    def live(self, end: datetime, events: int | None, progress: Callable[[float], object]) -> None:
+    def live(
+        self, end: datetime, events: int | None, progress: Callable[[float], object], after: Callable[[], object]
+    ) -> None:
         """Let everything happen in order until the end comes, or there are as many events as wanted."""
         site, start, told = self.site, self.site.now, 0.0
         first, wanted = len(site.events), events or 0
@@ -88,6 +92,7 @@ class _Population:
                 site.advance_to(at)
                 errand()
             self.hear()
+            after()
             done = (len(site.events) - first) / wanted if events else (site.now - start) / (end - start)
             if told + 0.01 <= done < 1:
                 progress(told := done)

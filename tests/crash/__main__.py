@@ -1,7 +1,8 @@
 """Breaks the running system on purpose, for longer than the tests do: `./dev chaos`.
 
-The first flag names a way to break it, and the module that knows how, which reads the rest. Whatever goes wrong is
-printed with its seed and the one command that replays it. Exit code 1 where something went wrong.
+The first flag names a way to break it, and the module that knows how, which reads the rest. Without one of these flags
+real processes are killed: runs.py reads all of them. Whatever goes wrong is printed with its seed and the one command
+that replays it. Exit code 1 where something went wrong.
 """
 
 from __future__ import annotations
@@ -16,19 +17,20 @@ from local.children import LocalError
 WAYS: dict[str, tuple[str, str]] = {
     "--histories": ("tests.crash.histories", "[N] [--seed S]: so many customers' lives, each compared with its end"),
 }
+RUNS = "tests.crash.runs"
+RUNS_TAKE = """[--runs N | --hours H] [--seed S] [--subscriptions N] [--kills N]
+                 runs of real processes that live some weeks while they are killed"""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Do what is asked for; its exit code."""
     flag, *options = arguments or ["--help"]
     if flag in ("help", "-h", "--help"):
-        print(f"./dev chaos FLAG [N] [--help]\n\n{_listed()}")
+        print(f"./dev chaos [FLAG] [--help]\n\n{_listed()}")
         return 0
-    if flag not in WAYS:
-        print(f"./dev chaos does not know {flag!r}. There is:\n\n{_listed()}", file=sys.stderr)
-        return 2
+    module = WAYS[flag][0] if flag in WAYS else RUNS
     try:
-        code: int = importlib.import_module(WAYS[flag][0]).main(options)
+        code: int = importlib.import_module(module).main(options if flag in WAYS else arguments)
     except LocalError as problem:
         print(f"./dev chaos: {problem}", file=sys.stderr)
         return 1
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _listed() -> str:
-    return "\n".join(f"    {flag:12} {question}" for flag, (_, question) in WAYS.items())
+    return "\n".join([f"    {RUNS_TAKE}", *(f"    {flag:12} {question}" for flag, (_, question) in WAYS.items())])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from types import TracebackType
 
 CUT = "cut"  # hang up instead of answering
 STALL = "stall"  # answer nothing, and keep the connection open
+TAKEN = "taken"  # at the dot: take the message, then hang up without a word
 DRIP = "drip"  # a byte of an endless answer now and then
 
 ANSWERS = {
@@ -62,6 +63,9 @@ class Relay:
         self._thread.join(10)
         assert not self._thread.is_alive()
 
+    def take(self, message: bytes) -> None:
+        self.messages.append(message)
+
     def _serve(self) -> None:
         while not self._stop.is_set():
             try:
@@ -95,9 +99,9 @@ class _Conversation:
             if word == "DATA" and self.answer_to(word).startswith("354"):
                 message = self.body()
                 self.relay.dots += 1
+                if self.answer_to("dot").startswith(("250", TAKEN)):
+                    self.relay.take(message)
                 self.tell("dot")
-                if self.answer_to("dot").startswith("250"):
-                    self.relay.messages.append(message)
                 if self.relay.script.get("after dot") == CUT:
                     raise EOFError
             if word == "QUIT":
@@ -111,7 +115,7 @@ class _Conversation:
 
     def tell(self, step: str) -> None:
         answer = self.answer_to(step)
-        if answer == CUT:
+        if answer in (CUT, TAKEN):
             raise EOFError
         if answer == STALL:
             self.relay._stop.wait()

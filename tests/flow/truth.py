@@ -7,7 +7,7 @@ one process, or real processes that were killed again and again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -223,11 +223,15 @@ def state_here(ask: Ask) -> State:
     }
 
 
-def mails_sent(ask: Ask) -> State:
-    """The mails that were sent, told as `mails_called_for` tells them; to several readers, still once."""
-    readers = Counter(ask("select object_id, recipient from outbox where name = 'invoice' and state = 'sent'"))
-    return {"invoice": readers, "payment_received": _thanked(ask)} | {
-        kind: _told(ask, kind) for kind in ("payment_failed", "refund_issued", "finance_new_case")
+def mails_sent(ask: Ask, states: Sequence[str] = ("sent",)) -> State:
+    """The mails that were sent, told as `mails_called_for` tells them; to several readers, still once.
+
+    `states`: of the outbox, those that count.
+    """
+    ended = f"state = any('{{{','.join(states)}}}')"
+    readers = Counter(ask(f"select object_id, recipient from outbox where name = 'invoice' and {ended}"))
+    return {"invoice": readers, "payment_received": _thanked(ask, ended)} | {
+        kind: _told(ask, kind, ended) for kind in ("payment_failed", "refund_issued", "finance_new_case")
     }
 
 
@@ -251,21 +255,19 @@ def ledgers_that_do_not_add_up(ask: Ask) -> list[Any]:
     )
 
 
-def _told(ask: Ask, kind: str) -> Counter[str]:
-    revisions = (
-        f"select distinct object_id, split_part(key, ':', 3) from outbox where name = '{kind}' and state = 'sent'"
-    )
+def _told(ask: Ask, kind: str, ended: str) -> Counter[str]:
+    revisions = f"select distinct object_id, split_part(key, ':', 3) from outbox where name = '{kind}' and {ended}"
     return Counter(object_id for object_id, _ in ask(revisions))
 
 
-def _thanked(ask: Ask) -> Counter[tuple[str, str]]:
+def _thanked(ask: Ask, ended: str) -> Counter[tuple[str, str]]:
     receipts = ask(
         "select distinct payload->>'payment', jsonb_array_elements_text(payload->'invoices') from outbox"
-        " where name = 'payment_received' and state = 'sent'"
+        f" where name = 'payment_received' and {ended}"
     )
     by_invoices = ask(
         "select distinct jsonb_array_elements_text(payload->'payments') as payment, object_id from outbox"
-        " where name = 'invoice' and state = 'sent'"
+        f" where name = 'invoice' and {ended}"
     )
     by_hand = {id for id, method in ask("select id, method from payments") if method in BY_HAND}
     return Counter([*receipts, *(each for each in by_invoices if each[0] in by_hand)])

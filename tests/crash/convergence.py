@@ -1,0 +1,488 @@
+"""A system of real processes that lives some weeks of a make-believe Chargebee while its parts are killed.
+
+Customers live on the site, and what happens to them is sent as webhooks: three times or so, shuffled over hours, a
+tenth of it never. A reaper kills what runs, and a runner starts it again. When the weeks are over and all of it stands,
+what the system holds must be what the site says, each mail must have been accepted at most once, and nothing may be
+left over.
+
+A seed fixes the customers' lives, what goes wrong with which webhook, and which blow follows on which. When exactly a
+blow falls, no seed can say.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from celery import Celery
+from kombu.exceptions import OperationalError
+from psycopg import sql
+from sqlalchemy.exc import DBAPIError
+
+from emails.message import message_id
+from local import environment
+from local.children import free_port, wait_until
+from local.postgres import Postgres
+from local.site import BusinessClock
+from local.valkey import Valkey
+from models.session import engine_for
+from simulator import Chaos, Endpoint, Simulation, Site
+from simulator.api.faults import Faults
+from simulator.api.traffic import Limits
+from simulator.http import create_app
+from simulator.population import populate
+from simulator.server import serving
+from simulator.webhooks import Attempt
+from tasks.comparison import STATUSES
+from tests.builders import PASSWORD
+from tests.conftest import migrate
+from tests.crash.post_office import PostOffice
+from tests.crash.reaper import KILLS, Reaper, plan
+from tests.crash.runner import Runner
+from tests.flow import truth
+from worker.schedule import SCHEDULE
+from worker.settings import Settings
+
+PATIENCE = 600.0  # seconds for everything to be worked off once everything stands
+SENT_EVERY = timedelta(hours=1)  # of the site's time
+KEY = "test_key"
+# By name, what the scheduler asks for; each is asked for here as often as time goes by on the site.
+QUEUES = {entry["task"]: entry["options"]["queue"] for entry in SCHEDULE.values()}
+# What goes wrong with webhooks, beside what the reaper does to the receiver.
+ON_THE_WAY = {
+    "duplicate": 1.0,
+    "reorder": 0.5,
+    "delay": 0.3,
+    "drop": 0.1,
+    "cut": 0.02,
+    "credentials": 0.01,
+    "v1": 0.01,
+    "altered": 0.01,
+    "burst": 0.02,
+}
+# What time gone by does. Leases are two minutes long: whoever took one 25 s ago has ended long since, well or badly.
+_TIME_GOES_BY = (
+    "delete from job_slots where name = 'reconcile events'",
+    "update outbox set due_at = now() where state = 'new' and lease_until is null and due_at > now()",
+    "update outbox set due_at = now(), lease_until = now() where lease_until between now() and now() + interval '95 s'",
+    "update readings set due_at = now() where problem is not null or due_at between now() and now() + interval '95 s'",
+)
+# What is audited, and how its rows are named there.
+AUDITED = {
+    "payments": "id",
+    "followups": "invoice_id",
+    "payment_applications": "transaction_id || ':' || invoice_id",
+}
+_NOTHING = "coalesce({}, 'null') = 'null'"
+_LEFT_OVER = """
+    select 'event ' || id from inbox_events where status = 'pending'
+    union all select state || ' ' || key from outbox where state in ('new', 'sending')
+    union all select 'cancellation of ' || subscription_id from cancellations
+      where state = 'scheduled' and effective_at <= business_now()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a run is to be."""
+
+    seed: int
+    subscriptions: int = 400
+    kills: int = 60
+    years: float = 0.05  # that every customer lives on the site, after a month in which they come
+
+    def __str__(self) -> str:
+        return f"./dev chaos --seed {self.seed} --subscriptions {self.subscriptions} --kills {self.kills}"
+
+
+@dataclass
+class Outcome:
+    """What a run came to."""
+
+    order: Order
+    differences: list[str] = field(default_factory=list)
+    blows: Counter[str] = field(default_factory=Counter)
+    events: int = 0
+    deliveries: Counter[str] = field(default_factory=Counter)
+    dropped: int = 0
+    mails: int = 0
+    twice: int = 0
+    held: int = 0
+    findings: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def kills(self) -> int:
+        return sum(self.blows[kind] for kind in KILLS)
+
+
+def run(order: Order, folder: Path) -> Outcome:
+    """Live one run; what its processes say is kept in `folder`, and the rows of one that goes wrong."""
+    outcome, began = Outcome(order), time.monotonic()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with Run(order, folder) as running:
+        try:
+            running.live()
+            running.settle()
+            outcome.differences = running.judge()
+        except Exception as problem:
+            outcome.differences.append(f"{type(problem).__name__}: {problem}")
+        running.report(outcome)
+        if outcome.differences:
+            running.keep(outcome.differences)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+class Run:
+    """The site, the servers, the processes and who kills them."""
+
+    def __init__(self, order: Order, folder: Path) -> None:
+        self.order = order
+        self.folder = folder
+        self.site = Site(seed=order.seed)
+        self.lived = 0.0  # what part of its history the site has lived
+        self.acknowledged: set[str] = set()
+        self._blows = plan(order.seed, order.kills)
+        self._struck = 0
+        self._dice = random.Random(f"{order.seed} pauses")
+        self._luck = random.Random(f"{order.seed} luck")
+        self._history = threading.Thread(target=self._live_history, name="history")
+        self._problem: BaseException | None = None
+        self._sent_until = self.site.now
+        self._ends = ExitStack()
+
+    # ---- beginning and end -------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Run:
+        with ExitStack() as ends:
+            home = Path(tempfile.mkdtemp(prefix="quittance-chaos-"))
+            home.chmod(0o755)  # as root the server runs as nobody, who must be able to walk there
+            ends.callback(shutil.rmtree, home, ignore_errors=True)
+            self.postgres = Postgres(home / "postgres", settings={"max_connections": "120"}).start()
+            ends.callback(self.postgres.stop)
+            self.valkey = Valkey(home / "valkey").start()
+            ends.callback(self.valkey.stop)
+            self.postgres.create_database("q")
+            self.url = self.postgres.dsn("q")
+            migrate(self.url)
+            engine = engine_for(self.url)
+            ends.callback(engine.dispose)
+            self.clock = BusinessClock(engine, "development")
+            self.clock.follow(self.site.now)
+            self.mail = ends.enter_context(PostOffice(seed=self.order.seed, moody=0.05))
+            self.faults = Faults(self.order.seed)
+            limits = Limits(per_minute=1_000_000)
+            app = create_app(self.site, api_key=KEY, limits=limits, faults=self.faults)
+            api = ends.enter_context(serving(app))
+            ends.callback(self.faults.clear)
+            self._start_processes(api, ends)
+            self._start_site(ends)
+            self._ends = ends.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.close()
+
+    def _start_processes(self, api: str, ends: ExitStack) -> None:
+        certificates = self.folder / "no certificates"
+        certificates.mkdir()
+        environ = (
+            _environment()
+            | environment.samples({})
+            | {
+                "DATABASE_URL": self.url,
+                "BROKER_URL": self.valkey.url(),
+                "WEBHOOK_CREDENTIALS": f"chargebee:{PASSWORD}",
+                "CHARGEBEE_SITE": "boreal-test",
+                "CHARGEBEE_API_KEY": KEY,
+                "CHARGEBEE_API_URL": api,
+                "CHARGEBEE_CALLS_PER_MINUTE": "100000",
+                "MAIL_URL": f"smtp://127.0.0.1:{self.mail.port}",
+                "MAIL_PER_DOMAIN": "0",
+                "OPS_EMAILS": "",
+                "EFFECTS_HORIZON": "36500 days",
+                "SSL_CERT_DIR": str(certificates),  # with none in it: the client reads them all for each call
+            }
+        )
+        self.port = free_port()
+        self.runner = Runner(self.folder)
+        ends.callback(self.runner.close)
+        self.reaper = Reaper(self.order.seed, self.runner, self.postgres, self.valkey)
+        ends.callback(self.reaper.rest)
+        granian = ("granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port))
+        granian += ("--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "10", "webhooks.wsgi:app")
+        self.runner.add("receiver", *granian, **environ)
+        celery = ("celery", "-A", "worker.app")
+        worker = (*celery, "worker", "-l", "INFO", "--without-mingle", "--without-gossip", "-c", "2")
+        self.runner.add("worker", *worker, "-Q", "events", "-n", "events@%h", **environ)
+        self.runner.add("worker_mail", *worker, "-Q", "mail,provider", "-n", "mail@%h", **environ)
+        self.runner.add("beat", *celery, "beat", "-l", "INFO", "-S", "celery.beat:Scheduler", **environ)
+
+    def _start_site(self, ends: ExitStack) -> None:
+        endpoint = Endpoint(f"http://127.0.0.1:{self.port}/webhooks/chargebee", "chargebee", PASSWORD)
+        chaos = Chaos(self.order.seed, **ON_THE_WAY)
+        self.simulation = ends.enter_context(Simulation(self.site, [endpoint], chaos, connections=4))
+        self.simulation.deliveries.watch = self._note
+
+    def _note(self, attempt: Attempt) -> None:
+        if attempt.accepted:
+            self.acknowledged.add(attempt.event_id)
+
+    # ---- living ------------------------------------------------------------------------------------------------------
+
+    def live(self) -> None:
+        """Have the site live its history while the reaper strikes: of both, the same part at any time."""
+        self._wait(lambda: self._ask("select name from readings where name = 'events'"))  # what is read begins here
+        for kind, when in (("internal_error", "before"), ("unavailable", "before"), ("cut", "after")):
+            self.faults.plan(kind, when=when, times=None, rate=0.01)
+        self.faults.plan("timeout", when="after", times=2, rate=0.01)
+        self._history.start()
+        for number, kind in enumerate(self._blows):
+            self._strike(number, kind)
+            self._time_for("reconcile events")
+            if number % 5 == 0 and self.order.seed % 2:  # nights, in every other run: they may hide what they repair
+                self._time_for("comparison")
+            self._have_done("tasks.reconcile_events", "tasks.compare")
+        self._wait(lambda: not self._history.is_alive())
+
+    def _strike(self, number: int, kind: str) -> None:
+        """Do one blow, after a moment, when its part of the history has begun."""
+        not_before = time.monotonic() + self._dice.uniform(0.3, 1.2)
+        self._wait(lambda: self.lived >= number / len(self._blows) and time.monotonic() >= not_before)
+        self._wait(lambda: self.reaper.strike(kind))
+        self._struck = number + 1
+
+    def _live_history(self) -> None:
+        try:
+            populate(
+                self.site, self.order.subscriptions, years=self.order.years, after=self._go_on, progress=self._progress
+            )
+        except BaseException as problem:
+            self._problem = problem
+
+    def _progress(self, part: float) -> None:
+        self.lived = part
+        while part * len(self._blows) > self._struck + 1 and not self.simulation.stopped:
+            time.sleep(0.02)
+
+    def _go_on(self) -> None:
+        """Send what is due by now, and take our clock along; while the database is away, it is late."""
+        if self.site.now - self._sent_until < SENT_EVERY:
+            return
+        self._sent_until = self.site.now
+        with suppress(DBAPIError):
+            self.clock.follow(self.site.now)
+        self.simulation.send_due()
+        if self._luck.random() < 0.9:  # a retry comes minutes later, when whoever was away is back: mostly
+            wait_until(self._is_ready, 20, every=0.1)
+
+    def _is_ready(self) -> bool:
+        """Does the receiver take events now?"""
+        with suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", trust_env=False).status_code == 200
+        return False
+
+    def _time_for(self, job: str) -> None:
+        """Let the time of a job's next turn have come."""
+        with suppress(psycopg.OperationalError):
+            self._ask("delete from job_slots where name = %s", job)
+
+    def _have_done(self, *tasks: str) -> None:
+        """Ask for these tasks, as the scheduler does each minute. A broker that is away hears of nothing."""
+        impatient = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5, "max_retries": 0}
+        with Celery(broker=self.valkey.url(), broker_transport_options=impatient) as bell, suppress(OperationalError):
+            for task in tasks:
+                bell.send_task(task, queue=QUEUES[task], retry=False)
+
+    def _wait(self, happened: Callable[[], object], seconds: float = PATIENCE) -> None:
+        """Keep everything running until that has happened."""
+        end = time.monotonic() + seconds
+        while not happened():
+            if self._problem is not None:
+                raise self._problem
+            if time.monotonic() > end:
+                raise TimeoutError(f"still not after {seconds:g} s; left over: {self._left_over()[:20]}")
+            self.reaper.tend()
+            self.runner.tend()
+            time.sleep(0.02)
+
+    # ---- coming to rest ----------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let nothing go wrong any more, send what waits to be sent, and wait until everything is worked off."""
+        self.reaper.rest()
+        self.faults.clear()
+        self.mail.moody = 0
+        self.simulation.chaos = Chaos()
+        self._wait(self._is_open)
+        self._in_the_background(self.simulation.deliveries.send_rest)
+        self._in_the_background(lambda: self.simulation.advance(hours=1))
+        self.clock.follow(self.site.now)
+        (began,) = self._ask("select business_now()")
+        self._every_second(lambda: self._is_read("events", began) and not self._left_over(), "tasks.reconcile_events",
+                           "tasks.carry_out_due_cancellations")  # fmt: skip
+
+    def _is_open(self) -> bool:
+        with suppress(psycopg.OperationalError):
+            return all(post.pid for post in self.runner.posts.values()) and self._ask("select 1") == [1]
+        return False
+
+    def _in_the_background(self, work: Callable[[], object]) -> None:
+        thread = threading.Thread(target=work)
+        thread.start()
+        self._wait(lambda: not thread.is_alive())
+
+    def _every_second(self, happened: Callable[[], bool], *tasks: str) -> None:
+        """Have time go by until that has happened."""
+        next_at = 0.0
+
+        def happened_now() -> bool:
+            nonlocal next_at
+            if time.monotonic() < next_at:
+                return False
+            if happened():
+                return True
+            for statement in _TIME_GOES_BY:
+                self._ask(statement)
+            self._have_done(*tasks)
+            next_at = time.monotonic() + 1
+            return False
+
+        self._wait(happened_now)
+
+    def _is_read(self, name: str, since: datetime) -> bool:
+        """Was this list of Chargebee's read to its end since then?"""
+        asked = "select name from readings where name = %s and ended_at > %s and due_at is null"
+        return self._ask(asked, name, since) == [name]
+
+    def _left_over(self) -> list[str]:
+        return self._ask(_LEFT_OVER)
+
+    # ---- judging -----------------------------------------------------------------------------------------------------
+
+    def judge(self) -> list[str]:
+        """Everything that is not as it must be, a sentence each."""
+        ask = self._ask
+        found = truth.differences(truth.state_of(self.site), truth.state_here(ask))
+        found += [f"the ledger of {row} does not add up" for row in truth.ledgers_that_do_not_add_up(ask)]
+        found += [f"event {id} is {status}: {reason}" for id, status, reason in ask(
+            "select id, status, reason from inbox_events where status not in ('applied', 'ignored')"
+        )]  # fmt: skip
+        stored = set(ask("select id from inbox_events"))
+        found += [f"event {id} was acknowledged and is not here" for id in sorted(self.acknowledged - stored)]
+        found += [f"event {id} was never found" for id in sorted(self._told() - stored)]
+        found += self._wrong_mails()
+        found += self._wrong_audit()
+        return found + self._left_for_the_night()
+
+    def _told(self) -> set[str]:
+        return {event.id for event in self.site.event_records}
+
+    def _wrong_mails(self) -> Iterator[str]:
+        """Mails accepted twice, or that the mail server and the outbox tell of otherwise, or that nobody sent."""
+        accepted = dict(self.mail.taken)
+        times = Counter(id for id, _ in self.mail.taken)
+        yield from (f"mail {id} was accepted {count} times" for id, count in times.items() if count > 1)
+        mails = self._ask("select key, state, message_id, recipient, reason from outbox where kind = 'email'")
+        for key, state, _, recipient, reason in mails:
+            taken = accepted.pop(message_id(key, environment.SAMPLE_MAIL["MAIL_DOMAIN"]), None)
+            if state == "failed" or (state in ("sent", "held") and taken not in (recipient, None)):
+                yield f"mail {key} to {recipient} is {state} ({reason}), and was accepted for {taken}"
+            if (taken is None and state == "sent") or (taken is not None and state not in ("sent", "held")):
+                yield f"mail {key} is {state} ({reason}), and was {'not ' if taken is None else ''}accepted"
+        yield from (f"mail {id} to {recipient} is in no outbox" for id, recipient in accepted.items())
+        for what, wanted in truth.mails_called_for(self.site).items():
+            there = _facts(truth.mails_sent(self._ask, ("sent", "held"))[what])
+            yield from (f"no {what} mail about {fact} was sent" for fact in sorted(_facts(wanted) - there))
+        calls = "select kind, key, state, reason from outbox where kind <> 'email' and state = 'failed'"
+        yield from (f"{kind} {key} is {state}: {reason}" for kind, key, state, reason in self._ask(calls))
+
+    def _wrong_audit(self) -> Iterator[str]:
+        """Rows that were not made once, by what the audit says: something done twice would have left its own line."""
+        for table, key in AUDITED.items():
+            made = f"""
+                select object_id, count(*) filter (where {_NOTHING.format("before")})
+                     - count(*) filter (where {_NOTHING.format("after")})
+                from audit_entries where object_type = %s group by 1
+            """
+            lines = {id: count for id, count in self._ask(made, table) if count}
+            for id in sorted({*self._ask(f"select {key} from {table}")} ^ lines.keys()):
+                yield f"{table} {id} is {'not ' if id in lines else ''}here; the audit tells otherwise"
+            yield from (f"{table} {id} was made {count} times" for id, count in lines.items() if count != 1)
+
+    def _left_for_the_night(self) -> list[str]:
+        """What a comparison with the site finds to repair: nothing must be left to it."""
+        self._live_a_night()  # the first one ever looks at nothing
+        began = self._live_a_night()
+        told = "select detail from findings where last_seen_at > %s and kind like 'mirror_%%'"
+        return [f"left for the night: {detail}" for detail in self._ask(told, began)]
+
+    def _live_a_night(self) -> datetime:
+        """Have everything compared with the site; when that began."""
+        began: datetime
+        (began,) = self._ask("select business_now()")
+        self._time_for("comparison")
+        self._every_second(lambda: all(self._is_read(f"compare {kind}", began) for kind in STATUSES), "tasks.compare")
+        return began
+
+    def report(self, outcome: Outcome) -> None:
+        outcome.blows = self.reaper.done
+        outcome.events = len(self.site.event_records)
+        outcome.deliveries = self.simulation.deliveries.counts
+        outcome.dropped = len(self.simulation.ledger.dropped)
+        outcome.mails = len(self.mail.taken)
+        outcome.twice = len(self.mail.taken) - len({id for id, _ in self.mail.taken})
+        with suppress(psycopg.OperationalError):
+            (outcome.held,) = self._ask("select count(*) from outbox where state = 'held'")
+            outcome.findings = dict(self._ask("select kind, count(*) from findings group by 1"))
+
+    def keep(self, differences: list[str]) -> None:
+        """Keep in the folder what a person needs to understand a run that went wrong."""
+        (self.folder / "differences.txt").write_text("\n".join(differences))
+        (self.folder / "blows.txt").write_text("\n".join(self.reaper.told))
+        rows = self.folder / "rows"
+        rows.mkdir()
+        with suppress(psycopg.OperationalError), psycopg.connect(self.url) as connection:
+            for (table,) in connection.execute(
+                "select tablename from pg_tables where schemaname = 'public'"
+            ).fetchall():
+                whole = sql.SQL("copy {} to stdout with csv header").format(sql.Identifier(table))
+                with open(rows / f"{table}.csv", "wb") as file, connection.cursor().copy(whole) as lines:
+                    for line in lines:
+                        file.write(line)
+
+    def _ask(self, query: str, *values: Any) -> list[Any]:
+        with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as connection:
+            cursor = connection.execute(query, values or None)
+            found = cursor.fetchall() if cursor.description else []
+        return [row[0] if len(row) == 1 else row for row in found]
+
+
+def _facts(told: dict[Any, Any]) -> set[str]:
+    """What mails are about, whoever reads them: who that was may have changed since."""
+    return {str(about[0] if isinstance(about, tuple) else about) for about in told}
+
+
+def _environment() -> dict[str, str]:
+    """This shell's environment, without what is a setting of ours."""
+    names = {name.upper() for name in Settings.model_fields}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.removesuffix("_FILE") not in names and name != "SSL_CERT_FILE" and not name.startswith("QUITTANCE_")
+    } | environment.direct({})
