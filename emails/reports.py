@@ -71,7 +71,9 @@ def read(raw: bytes) -> Report:
 
 def _postmark(body: dict[str, Any]) -> Report:
     # Inactive: Postmark sends nothing there any more, whatever the reason.
-    if body.get("Type") not in _POSTMARK_HARD and body.get("Inactive") is not True:
+    kind = body.get("Type")
+    is_hard = isinstance(kind, str) and kind in _POSTMARK_HARD
+    if not is_hard and body.get("Inactive") is not True:
         return OfNoConcern("it may pass: not a hard bounce")
     reason = body.get("Details") or body.get("Description") or body.get("Name") or "hard bounce"
     return Bounced("postmark", (_address(body.get("Email")),), in_plain_words(str(reason)))

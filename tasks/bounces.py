@@ -13,6 +13,7 @@ from models import AuditEntry, DeadAddress, Finding, MailReport, OutboxRow, cloc
 from models.session import transaction
 
 from . import findings
+from .inbox import is_their_fault
 from .recipients import plain
 
 DEAD = "dead_address"
@@ -76,10 +77,27 @@ def _apply_next(engine: Engine) -> bool:
         row = session.scalars(pending.with_for_update(skip_locked=True)).first()
         if row is None:
             return False
-        row.status, row.reason = _apply(session, row.raw)
+        row.status, row.reason = _apply_or_explain(session, row)
         row.ended_at = clock.now(session)
         log.info(f"mail report {row.status}", report=row.id, reason=row.reason)
         return True
+
+
+def _apply_or_explain(session: Session, row: MailReport) -> tuple[str, str | None]:
+    """Apply one report; one that cannot be leaves nothing but a finding, and hides no other."""
+    try:
+        with session.begin_nested():
+            return _apply(session, row.raw)
+    except Exception as surprise:
+        if not is_their_fault(surprise):
+            raise
+        log.error("a mail report was not applied: a fault of ours", report=row.id, exc_info=surprise)
+        detail = f"mail report {row.id} was not applied ({type(surprise).__name__}): a fault of ours, see the log"
+        told = Finding(
+            kind="report_not_applied", severity="error", object_type="mail_report", object_id=row.id, detail=detail
+        )
+        findings.note(session, [told])
+        return "ignored", "a fault of ours: see the finding"
 
 
 def _apply(session: Session, raw: bytes) -> tuple[str, str | None]:

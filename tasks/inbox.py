@@ -321,7 +321,7 @@ class _Batch:
             with world.session.connection().begin_nested():
                 world.write()
         except Exception as refused:
-            if not _is_their_fault(refused):
+            if not is_their_fault(refused):
                 raise
             log.info("a batch is refused as a whole: its events are written one by one", reason=_short(refused))
             endings = {row.id: apply_one(world, row, self.events[row.id]) for row in rows}
@@ -423,7 +423,7 @@ def derive_one(world: World, subject: Base, change: Change | None) -> None:
 
 def _blamed(row: InboxEvent, problem: Exception) -> Ending:
     """How an event ends that this came of. What is not its fault is raised again: the batch rolls back."""
-    if not _is_their_fault(problem):
+    if not is_their_fault(problem):
         raise problem
     if isinstance(problem, (NeedsAttention, DBAPIError)):
         log.warning("event parked", event_id=row.id, reason=_short(problem))
@@ -431,7 +431,7 @@ def _blamed(row: InboxEvent, problem: Exception) -> Ending:
     return _surprised(row, problem)
 
 
-def _is_their_fault(problem: Exception) -> bool:
+def is_their_fault(problem: Exception) -> bool:
     """Does it come of the events, whenever they are applied? A lost, locked or full database may take them later."""
     if isinstance(problem, DBAPIError):
         state = getattr(problem.orig, "sqlstate", None) or ""

@@ -71,14 +71,14 @@ class Quittance:
         self._ends = ExitStack()
         self.engine = self._ends.enter_context(an_engine(db_url))
         self.couriers: Couriers = couriers_of(self.settings)
-        self._app = create_app(self.settings)
-        self._receiver: FlaskClient = self._app.test_client()
+        self.receiver = create_app(self.settings)
+        self._client: FlaskClient = self.receiver.test_client()
 
     def post(self, body: Body | bytes, to: str = "/webhooks/chargebee") -> TestResponse:
         """One webhook call, as Chargebee makes it."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}
-        return self._receiver.post(to, data=raw, headers=headers)
+        return self._client.post(to, data=raw, headers=headers)
 
     def take(self, *bodies: Body | bytes) -> None:
         """Post these, which must all be taken, and work off what follows."""
@@ -124,8 +124,8 @@ class Quittance:
             business_clock.move_to(session, instant, env="development")
 
     def close(self) -> None:
-        self._app.extensions["doorbell"].close()
-        self._app.extensions["store"].close()
+        self.receiver.extensions["doorbell"].close()
+        self.receiver.extensions["store"].close()
         self._ends.close()
 
 

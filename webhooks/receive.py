@@ -117,19 +117,18 @@ def _check_headers(request: Request) -> None:
     encoding = request.headers.get("Content-Encoding", "identity").lower()
     if request.mimetype != "application/json" or charset not in ("utf-8", "utf8") or encoding != "identity":
         raise Problem(415, "Events are sent as Content-Type: application/json, in UTF-8 and not compressed.")
-    length = request.headers.get("Content-Length")
-    if length and not (length.isascii() and length.isdigit()):
-        raise Problem(400, "Content-Length is not a number: send the length of the body, in bytes.")
 
 
 def whole_body(request: Request) -> bytes:
     """The body, if it is whole and not too large."""
+    length = request.headers.get("Content-Length")
+    if length and not (length.isascii() and length.isdigit()):
+        raise Problem(400, "Content-Length is not a number: send the length of the body, in bytes.")
     # MAX_CONTENT_LENGTH is one more than the limit. A body of unknown length is cut there, silently, so that what is
     # one byte too long is known by its length.
     raw = request.get_data(cache=False)
     if len(raw) > body.LIMIT:
         raise Problem(413, "A body has at most 1 MiB: send it as it was made.")
-    length = request.headers.get("Content-Length")
     if length and int(length) != len(raw):
         raise Problem(400, "The body is shorter than its Content-Length: the connection was cut, send it again.")
     return raw

@@ -10,18 +10,14 @@ import argparse
 import logging
 import multiprocessing
 import os
-import shutil
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 
-from local.postgres import Postgres
-from tests.conftest import migrate
+from tests.crash.ground import databases
 from tests.flow.lives import CROWD, Crowd, Ground
 
 _EVERY = 10  # seconds between two lines about how far it is
@@ -37,7 +33,7 @@ def main(options: Sequence[str]) -> int:
     end = chosen.seed + chosen.histories
     crowds = [range(first, min(first + CROWD, end)) for first in range(chosen.seed, end, CROWD)]
     start = time.monotonic()
-    with _databases(min(chosen.processes, len(crowds))) as urls:
+    with databases(min(chosen.processes, len(crowds))) as urls:
         differing, counts = _tell(crowds, urls)
     seconds = time.monotonic() - start
     print(
@@ -87,19 +83,3 @@ def _explain(seed: int, seeds: range, crowd: Crowd, alone: dict[int, list[str]])
     print(f"\nThe history of seed {seed} differs: ./dev chaos --histories {count} --seed {first}")
     for sentence in alone[seed] or crowd.differing[seed]:
         print(f"  {sentence[:1000]}", flush=True)
-
-
-@contextmanager
-def _databases(count: int) -> Iterator[list[tuple[str, str]]]:
-    """A server with as many migrated databases, and a folder for the mail of each."""
-    home = Path(tempfile.mkdtemp(prefix="quittance-histories-"))
-    home.chmod(0o755)  # as root the server runs as nobody, who must be able to walk there
-    postgres = Postgres(home / "postgres", durable=False).start()
-    try:
-        for number in range(count):
-            postgres.create_database(f"q{number}")
-            migrate(postgres.dsn(f"q{number}"))
-        yield [(postgres.dsn(f"q{number}"), str(home / f"mail{number}")) for number in range(count)]
-    finally:
-        postgres.stop()
-        shutil.rmtree(home, ignore_errors=True)

@@ -23,6 +23,7 @@ from gateway.client import Gateway, Page
 from simulator import Site, life
 from tasks import clock, inbox, outbox, reconcile
 from tests.builders import Quittance
+from tests.databases import truncate
 from tests.flow import truth
 from webhooks import body, receive
 
@@ -47,12 +48,6 @@ class Ground:
 
     def __init__(self, db_url: str, directory: Path) -> None:
         self.quittance = Quittance(db_url, directory)
-        self._tables = ", ".join(
-            self.quittance.rows(
-                "select format('%I', tablename) from pg_tables"
-                " where schemaname = 'public' and tablename <> 'alembic_version'"
-            )
-        )
 
     def tell(self, seeds: Sequence[int]) -> Crowd:
         """Live these lives, tell of them, and compare the end. One crowd in four is applied by two at once.
@@ -60,9 +55,7 @@ class Ground:
         The first of them goes through the receiver's door as HTTP, and its mails are sent; of the others the receiver
         only reads and stores, and their mails are called for.
         """
-        with self.quittance.engine.begin() as connection:  # ledgers let nobody empty them but who replicates
-            connection.exec_driver_sql("set local session_replication_role = replica")
-            connection.exec_driver_sql(f"truncate {self._tables} restart identity")
+        truncate(self.quittance.settings.database_url)
         for mail in self.quittance.mail.glob("*.eml"):
             mail.unlink()
         sites = {seed: life(seed, END) for seed in seeds}

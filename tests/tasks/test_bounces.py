@@ -163,3 +163,11 @@ def test_a_person_clears_the_mark_and_mail_goes_there_again(mailing: Quittance, 
     ]
     a_paid_invoice(mailing, 2)
     assert len(relay.messages) == 2
+
+
+def test_a_report_that_is_nonsense_hides_no_other(mailing: Quittance) -> None:
+    a_paid_invoice(mailing)
+    for kind in ([], {"HardBounce": 1}):
+        report(mailing, POSTMARK | {"Type": kind, "Inactive": False})
+    report(mailing, POSTMARK)
+    assert mailing.rows("select status from mail_reports order by seq") == ["ignored", "ignored", "applied"]

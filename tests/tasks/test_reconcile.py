@@ -329,7 +329,7 @@ def test_a_missed_webhook_is_one_that_did_not_come_within_ten_minutes(quittance:
     assert (told.missed, told.late, told.waiting) == (2, 1, 0)
     assert told.by_day == {"2021-01-11": 2}
     assert sum(told.by_type.values()) == 2 and never["event_type"] in told.by_type
-    assert quittance._receiver.get("/readyz").json["missed_webhooks_in_7_days"] == 2
+    assert quittance.receiver.test_client().get("/readyz").json["missed_webhooks_in_7_days"] == 2
     quittance.move_clock(site.now + timedelta(days=8))
     assert missed(quittance) == 0
 

@@ -40,6 +40,7 @@ def test_amazon_calls_its_json_text(relayed, db):
         (413, replace(REPORT, body=b"{" + b" " * 1024 * 1024)),
         (400, replace(REPORT, body=b"[]")),
         (400, replace(REPORT, body=b"")),
+        (400, replace(REPORT, length="five")),
         (405, replace(REPORT, method="GET", body=b"")),
     ],
 )
