@@ -51,8 +51,9 @@ class RecordPayment:
         invoice = gateway.invoice(self.id)
         same = [
             each
-            for each in gateway.transactions(customer_id=self.customer_id, reference_number=self.reference)
-            if each.get("amount") == self.amount and 0 <= each.get("date", 0) - self.date < DAY
+            for each in self._candidates(gateway, invoice)
+            if each.get("reference_number") == self.reference
+            and each.get("amount") == self.amount and 0 <= each.get("date", 0) - self.date < DAY
             and each.get("type") == "payment" and each.get("status") == "success"
         ]  # fmt: skip
         matching = tuple((each["id"], not each.get("deleted") and self.id in _links(each)) for each in same)
@@ -87,6 +88,13 @@ class RecordPayment:
 
     def half_done(self, state: Owed) -> str | None:
         return None
+
+    def _candidates(self, gateway: Gateway, invoice: Raw) -> list[Raw]:
+        """What is listed under the reference, and what the invoice shows: a list may be behind, an object is not."""
+        listed = gateway.transactions(customer_id=self.customer_id, reference_number=self.reference)
+        known = {each["id"] for each in listed}
+        links = [link for link in invoice.get("linked_payments") or [] if link.get("txn_amount") == self.amount]
+        return listed + [gateway.transaction(link["txn_id"]) for link in links if link["txn_id"] not in known]
 
     def _new(self, state: Owed) -> list[tuple[str, bool]]:
         """Those that match and were not there when it was decided."""

@@ -59,3 +59,29 @@ def test_one_amount_in_two_currencies_is_not_the_same() -> None:
 @given(st.integers(-(10**18), 10**18), st.sampled_from(["CAD", "JPY", "KWD"]))
 def test_no_cent_is_lost_between_minor_and_whole_units(minor: int, currency: str) -> None:
     assert Money(minor, currency).major * 10 ** decimals_of(currency) == Decimal(minor)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("3010.09", "CAD", 301_009),
+        ("3 010,09", "CAD", 301_009),
+        ("3\u00a0010,09", "CAD", 301_009),
+        ("100", "CAD", 10_000),
+        ("0.5", "CAD", 50),
+        ("500", "JPY", 500),
+        ("1.234", "KWD", 1_234),
+    ],
+)
+def test_an_amount_is_read_as_people_type_it(text: str, currency: str, minor: int) -> None:
+    assert Money.parse(text, currency) == Money(minor, currency)
+
+
+@pytest.mark.parametrize("text", ["", "0", "0.00", "-5", "1,234", "1.234,50", "1e3", "5 $", "½", "1.5.0", "٣"])
+def test_what_may_mean_another_amount_is_refused(text: str) -> None:
+    with pytest.raises(NeedsAttention):
+        Money.parse(text, "CAD")
+
+
+def test_an_amount_is_told_with_its_currency() -> None:
+    assert [str(Money(6784, "CAD")), str(Money(500, "JPY"))] == ["67.84 CAD", "500 JPY"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.terms import date_in
+from billing.terms import date_in, first_second, last_second
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,19 @@ def test_no_day_is_skipped_or_lived_twice(minutes: int) -> None:
     today, tomorrow = date_in("America/Toronto", instant), date_in("America/Toronto", instant + timedelta(hours=25))
     assert timedelta(days=1) <= tomorrow - today <= timedelta(days=2)
     assert today <= date_in("America/Toronto", instant + timedelta(hours=23)) <= tomorrow
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "first", "last"),
+    [
+        ("America/Toronto", date(2021, 1, 11), "2021-01-11T05:00:00+00:00", "2021-01-12T04:59:59+00:00"),
+        ("America/Toronto", date(2021, 3, 14), "2021-03-14T05:00:00+00:00", "2021-03-15T03:59:59+00:00"),  # 23 hours
+        ("America/Toronto", date(2021, 11, 7), "2021-11-07T04:00:00+00:00", "2021-11-08T04:59:59+00:00"),  # 25 hours
+        ("America/Asuncion", date(2021, 10, 3), "2021-10-03T04:00:00+00:00", "2021-10-04T02:59:59+00:00"),  # from 1:00 on
+        ("Pacific/Kiritimati", date(2024, 2, 29), "2024-02-28T10:00:00+00:00", "2024-02-29T09:59:59+00:00"),
+    ],
+)
+def test_a_day_lasts_from_its_first_second_to_its_last(zone: str, day: date, first: str, last: str) -> None:
+    assert (first_second(zone, day).isoformat(), last_second(zone, day).isoformat()) == (first, last)
+    assert {date_in(zone, first_second(zone, day)), date_in(zone, last_second(zone, day))} == {day}
+    assert date_in(zone, last_second(zone, day) + timedelta(seconds=1)) == day + timedelta(days=1)

@@ -134,7 +134,7 @@ def ending_at(quittance: Quittance, words: str) -> Iterator[None]:
         sqlalchemy_event.remove(quittance.engine, "before_cursor_execute", end)
 
 
-@pytest.mark.parametrize("call", range(1, 12))
+@pytest.mark.parametrize("call", range(1, 9))
 def test_a_worker_that_dies_before_any_of_its_calls_is_followed_by_one_that_reads(
     story: Story, call: int, asking: Asking, quittance: Quittance, site: Site, chargebee_api: ChargebeeApi
 ) -> None:
