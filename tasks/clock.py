@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from sqlalchemy import BigInteger, Engine, Text, cast, exists, extract, func, literal, select
+from sqlalchemy import BigInteger, Engine, Text, cast, exists, extract, func, literal, select, tuple_
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -25,6 +26,8 @@ from .outbox import queue_call
 from .world import Busy, Cause, Rules, Wanted, World
 
 QUEUES = ("mail", "provider")
+_PAGE = 500
+_Due = tuple[str, datetime]  # subscription, effective_at
 
 log = structlog.get_logger(__name__)
 
@@ -41,30 +44,50 @@ def ring_what_is_due(engine: Engine, ring: Callable[[str], None]) -> list[str]:
     return due
 
 
-def carry_out_due_cancellations(engine: Engine, rules: Rules) -> int:
-    """Carry out every scheduled cancellation whose instant has come; how many were looked at.
+def carry_out_due_cancellations(
+    engine: Engine, rules: Rules, *, seconds: float = 5, more: Callable[[], None] | None = None
+) -> int:
+    """Carry out the scheduled cancellations whose instant has come, for so many seconds; how many were looked at.
 
-    With an API Chargebee is asked, and what it says is derived. Without one the mirror's date decides.
+    With an API Chargebee is asked, and what it says is derived. Without one the mirror's date decides. `more` is called
+    when time was short: at the end of a month very many subscriptions may end at one instant.
     """
-    with transaction(engine) as session:
-        now = clock.now(session)
-        due = select(Cancellation.subscription_id, Cancellation.effective_at).where(
-            Cancellation.state == "scheduled", Cancellation.effective_at <= now
-        )
-        if rules.asks_the_api:  # those that Chargebee is asked about already must not hide the others
-            instant = cast(func.floor(extract("epoch", Cancellation.effective_at)), BigInteger).cast(Text)
-            key = literal("confirm_cancellation:") + Cancellation.subscription_id + ":" + instant
-            due = due.where(~exists().where(OutboxRow.key == key))
-        found = session.execute(due.order_by(Cancellation.effective_at).limit(500)).all()
-    busy = [each for each in found if not _is_carried_out(engine, rules, *each, patient=False)]
+    until, looked_at, busy = time.monotonic() + seconds, 0, list[_Due]()
+    last: _Due | None = None
+    while page := _due(engine, rules, last):
+        last = page[-1]
+        for each in page:
+            if time.monotonic() >= until:
+                if more and looked_at > len(busy):  # else the next minute is soon enough
+                    more()
+                return looked_at
+            looked_at += 1
+            if not _is_carried_out(engine, rules, *each, patient=False):
+                busy.append(each)
     until = time.monotonic() + 5
     for each in busy:
         if time.monotonic() < until:
             _is_carried_out(engine, rules, *each, patient=True)
-    return len(found)
+    return looked_at
 
 
-def _is_carried_out(engine: Engine, rules: Rules, subscription_id: str, effective_at: object, *, patient: bool) -> bool:
+def _due(engine: Engine, rules: Rules, after: _Due | None) -> list[_Due]:
+    """A page of what is due, in order, after the last one of the page before."""
+    at, id = Cancellation.effective_at, Cancellation.subscription_id
+    with transaction(engine) as session:
+        due = select(id, at).where(Cancellation.state == "scheduled", at <= clock.now(session))
+        if after:
+            due = due.where(tuple_(at, id) > tuple_(after[1], after[0]))
+        if rules.asks_the_api:  # those that Chargebee is asked about already must not hide the others
+            instant = cast(func.floor(extract("epoch", at)), BigInteger).cast(Text)
+            key = literal("confirm_cancellation:") + id + ":" + instant
+            due = due.where(~exists().where(OutboxRow.key == key))
+        return [(row[0], row[1]) for row in session.execute(due.order_by(at, id).limit(_PAGE))]
+
+
+def _is_carried_out(
+    engine: Engine, rules: Rules, subscription_id: str, effective_at: datetime, *, patient: bool
+) -> bool:
     """Carry one out in a transaction of its own; False: somebody works on its customer. One that fails hides no other.
 
     A patient one waits for its turn: the customer of a long row of events is never free at the instant of asking.
@@ -99,7 +122,7 @@ def _locked_owner(session: Session, subscription_id: str) -> set[str]:
     return {owner}
 
 
-def _carry_out(world: World, subscription_id: str, effective_at: object, held: set[str]) -> None:
+def _carry_out(world: World, subscription_id: str, effective_at: datetime, held: set[str]) -> None:
     world.load(Wanted(subscriptions={subscription_id}), held)
     row = world.get(Cancellation, subscription_id, effective_at)
     subscription = world.get(Subscription, subscription_id)
@@ -123,7 +146,7 @@ def drain(engine: Engine, couriers: Couriers) -> dict[str, int]:
     done = {"events": 0, "cancellations": 0, "deliveries": 0}
     while True:
         events = inbox.apply_pending(engine, couriers.rules, seconds=60)
-        cancellations = carry_out_due_cancellations(engine, couriers.rules)
+        cancellations = carry_out_due_cancellations(engine, couriers.rules, seconds=60)
         bounces.apply_reports(engine)
         deliveries = sum(outbox.deliver_pending(engine, couriers, queue, seconds=60) for queue in QUEUES)
         done["events"] += events

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any
 
 from celery import Celery, signals
@@ -228,7 +228,14 @@ def sweep() -> None:
 @_job("tasks.carry_out_due_cancellations")
 def carry_out_due_cancellations() -> None:
     """Carry out the cancellations whose instant has come; what they queued is rung for."""
-    if clock.carry_out_due_cancellations(_engine(), rules_of(settings)):
+    carry_out_more_cancellations()
+
+
+@app.task(name="tasks.carry_out_more_cancellations")
+def carry_out_more_cancellations() -> None:
+    """Go on with those of this minute: so many may end at one instant that one task has no time for all."""
+    more = partial(app.send_task, "tasks.carry_out_more_cancellations", queue="events")
+    if clock.carry_out_due_cancellations(_engine(), rules_of(settings), more=more):
         clock.ring_what_is_due(_engine(), doorbell.ring)
 
 

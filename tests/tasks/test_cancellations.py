@@ -286,6 +286,22 @@ def test_two_sweeps_at_once_do_no_harm(customer: Quittance) -> None:
     assert customer.rows("select count(*) from outbox where name = 'cancelled'") == [1]
 
 
+@pytest.mark.long
+def test_at_the_end_of_a_month_all_are_carried_out_however_many(quittance: Quittance) -> None:
+    told = []
+    for number in range(0, 520, 20):
+        some = [ending(id=f"sub_{number + more}", customer_id=f"cust_{number + more}") for more in range(20)]
+        told.append(an_event(*some))
+    quittance.take(*told)
+    quittance.move_clock(END)
+    asked_again: list[bool] = []
+    rules = quittance.couriers.rules
+    looked_at = carry_out_due_cancellations(quittance.engine, rules, seconds=0.1, more=lambda: asked_again.append(True))
+    assert 0 < looked_at < 520 and asked_again  # time was short: it goes on at once, not in a minute
+    assert carry_out_due_cancellations(quittance.engine, rules, seconds=60) == 520 - looked_at
+    assert quittance.rows("select state, count(*) from cancellations group by 1") == [("run", 520)]
+
+
 # ---- with an API -----------------------------------------------------------------------------------------------------
 
 

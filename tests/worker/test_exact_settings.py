@@ -56,6 +56,7 @@ LIMITS = {  # seconds: soft, hard
     "tasks.sweep": (10, 15),
     "tasks.pulse": (10, 15),
     "tasks.carry_out_due_cancellations": (10, 15),
+    "tasks.carry_out_more_cancellations": (10, 15),
     "tasks.raise_alerts": (10, 15),
     "tasks.deliver_mail": (45, 60),
     "tasks.deliver_provider": (45, 60),
