@@ -23,7 +23,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # when an event can have occurred
 OBJECT_READ = "object_read"  # our own event type: an object as the API showed it
 
-_LATEST = 253_402_300_799  # the last second of the year 9999
+_LATEST = 253_402_214_399  # a day before the year 9999 ends: in the east it ends earlier
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")  # what jsonb and text columns refuse
 # Masked or not, no number of a card or an account is kept.
 _NUMBERS = frozenset(
@@ -150,6 +150,9 @@ def _snapshot(
         updated_at = fields.whole("updated_at")
         seconds = updated_at if updated_at is not None else int(occurred_at.timestamp()) if occurred_at else 0
         version = seconds * 1000
+    if not 0 <= version // 1000 <= _LATEST:
+        name = "resource_version" if body.get("resource_version") is not None else "updated_at"
+        raise fields._refuse(name, "an instant of these millennia")
     return Snapshot(
         kind=kind,
         id=id,
@@ -216,6 +219,11 @@ class Reader:
         if instant is None:
             raise self._refuse(name, "an instant in epoch seconds")
         return instant
+
+    def seconds(self, name: str) -> int | None:
+        """An instant, left in epoch seconds."""
+        self.instant(name)
+        return self.whole(name)
 
     def part(self, name: str) -> Reader:
         value = self.body.get(name)
@@ -348,8 +356,8 @@ def _invoice(of: Reader) -> dict[str, Any]:
                 "applied": link.whole("applied_amount") or 0,
                 "status": link.text("txn_status"),
                 "amount": link.whole("txn_amount"),
-                "dated_at": link.whole("txn_date"),
-                "applied_at": link.whole("applied_at"),
+                "dated_at": link.seconds("txn_date"),
+                "applied_at": link.seconds("applied_at"),
             }
             for link in of.parts("linked_payments")
             if link.text("txn_id")
@@ -375,7 +383,7 @@ def _transaction(of: Reader) -> dict[str, Any]:
             {
                 "invoice_id": link.text("invoice_id"),
                 "applied": link.whole("applied_amount") or 0,
-                "applied_at": link.whole("applied_at"),
+                "applied_at": link.seconds("applied_at"),
             }
             for link in of.parts("linked_invoices")
             if link.text("invoice_id")

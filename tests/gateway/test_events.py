@@ -278,6 +278,13 @@ def test_an_exponent_is_refused_even_where_it_makes_a_whole_number() -> None:
         (a_customer(billing_address="Montréal"), "billing_address"),
         (a_subscription(cancelled_at=1.5), "cancelled_at"),
         (a_subscription(resource_version="new"), "resource_version"),
+        # No instant that a calendar knows, in whatever zone.
+        (a_subscription(resource_version=2**62), "resource_version"),
+        (a_subscription(resource_version=-1), "resource_version"),
+        (a_subscription() | {"resource_version": None, "updated_at": 10**13}, "updated_at"),
+        (a_subscription(cancelled_at=253_402_300_799), "cancelled_at"),
+        (an_invoice(linked_payments=[a_link(txn_date=10**12)]), r"linked_payments\[0\]\.txn_date"),
+        (a_transaction(linked_invoices=[{"invoice_id": "F-1", "applied_at": -1}]), r"linked_invoices\[0\]\.applied_at"),
     ],
 )
 def test_a_field_that_a_rule_reads_is_refused_by_its_name_where_it_is_wrong(snapshot: Body, place: str) -> None:

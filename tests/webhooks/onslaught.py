@@ -100,7 +100,7 @@ class Onslaught:
 
     def _worked_off(self, seed: int) -> Counter[str]:
         due = "update inbox_events set due_at = now() where status = 'pending'"
-        for _ in range(3):
+        for _ in range(ROUND):  # what cost its batch once is applied alone, one a pass
             inbox.apply_pending(self.quittance.engine, self.quittance.couriers.rules, seconds=60)
             bounces.apply_reports(self.quittance.engine)
             if not self._db.execute(due).rowcount:
