@@ -25,7 +25,7 @@ from models import (
 from worker.log import without_addresses
 
 from .invoice_mails import variant_of
-from .timeline import parsed
+from .timeline import OUTBOX, parsed
 from .wording import Words, masked_plainly
 from .world import Rules, Wanted, World
 
@@ -146,7 +146,7 @@ def _event(session: Session, words: Words, rules: Rules, id: str) -> Iterator[st
 def _not_left(session: Session, words: Words, mine: object) -> Iterator[str]:
     waiting = select(OutboxRow).where(mine, OutboxRow.state.in_(("new", "sending", "held", "failed")))  # type: ignore[arg-type]
     for row in session.scalars(waiting.order_by(OutboxRow.id).limit(20)):
-        yield f"{'mail' if row.kind == 'email' else row.kind} {row.name} about {row.object_id}: {_state(words, row)}"
+        yield f"{OUTBOX[row.kind]} {row.name} about {row.object_id}: {_state(words, row)}"
 
 
 def _state(words: Words, row: OutboxRow) -> str:
@@ -166,5 +166,5 @@ def known_as(session: Session, id: str) -> str | None:
         return f"{id} is a {payment.kind} of customer {payment.customer_id}; its story is in theirs"
     row = session.scalar(select(OutboxRow).where(OutboxRow.key == id))
     if row:
-        return f"{id} is a {'mail' if row.kind == 'email' else row.kind} about {row.object_id}; its story is in that"
+        return f"{id} is a {OUTBOX[row.kind]} about {row.object_id}; its story is in that"
     return None

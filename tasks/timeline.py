@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 Kind = Literal["event", "change", "decision", "mail", "call", "callback", "finding", "person"]
 CAP = 5_000  # rows of each source
 _SYSTEM = frozenset({"chargebee", "clock", "delivery"})
-_KINDS_OF_OUTBOX: dict[str, Kind] = {"email": "mail", "chargebee": "call", "callback": "callback"}
+OUTBOX: dict[str, Kind] = {"email": "mail", "chargebee": "call", "callback": "callback"}
 
 # What is told of an object's own snapshots, and in which words; of what is around it, only who collects.
 _TOLD = {
@@ -153,6 +153,8 @@ class Timeline:
         pairs |= {(row.kind, row.key) for row in self.outbox}
         for row in self.cancellations:
             pairs.add(("cancellations", f"{row.subscription_id}:{row.effective_at.isoformat()}"))
+        pairs |= {("subscription", id) for id in self.scope.subscriptions}  # writes that a person asked for
+        pairs |= {("invoice", id) for id in self.scope.invoices} | {("transaction", id) for id in self.scope.payments}
         for id in self.scope.customers:
             pairs |= {("opt_outs", id), ("language_choices", id)}
         return pairs
@@ -317,6 +319,8 @@ class Timeline:
             return "person", f"{entry.actor} replayed {entry.object_id}, which was {was.get('status')}" + because(
                 was.get("reason")
             )
+        if "asked_for" in after:
+            return "person", f"{entry.actor} asked for {after['asked_for']}: {after.get('says')}"
         told = ", ".join(f"{name} {value}" for name, value in after.items() if value not in (None, False))
         return "person", f"{entry.actor} changed {entry.object_type.replace('_', ' ')}: {told or 'removed'}"
 
@@ -325,12 +329,12 @@ class Timeline:
     def _deliveries(self) -> Iterator[Fact]:
         audit: dict[str, list[AuditEntry]] = {}
         for entry in self.audit:
-            if entry.object_type in _KINDS_OF_OUTBOX:
+            if entry.object_type in OUTBOX:
                 audit.setdefault(entry.object_id, []).append(entry)
         for row in self.outbox:
             entries = audit.get(row.key, [])
-            first = next(iter(audit.get(row.key.rpartition(":")[0], [])), None) if not entries else None
-            if first:  # a copy of it for another reader
+            first = next(iter(audit.get(row.key.rpartition(":")[0], [])), None)
+            if first and all(entry.before for entry in entries):  # a copy of it for another reader
                 yield self._delivery(row, first.at, f"queued for another reader ({self._to(row)})", {})
             ended = [e for e in entries if (e.after or {}).get("state") in ("sent", "held", "failed", "suppressed")]
             for entry in entries:
@@ -342,29 +346,25 @@ class Timeline:
     def _delivery(
         self, row: OutboxRow, at: datetime, text: str, details: dict[str, Any], entry: AuditEntry | None = None
     ) -> Fact:
-        kind = _KINDS_OF_OUTBOX[row.kind]
+        kind = OUTBOX[row.kind]
         by_hand = entry is not None and entry.actor not in _SYSTEM
         more = {"key": row.key, "name": row.name, "state": row.state, "attempts": row.attempts, "reply": row.reply}
         event_id = entry.event_id if entry else row.event_id
-        named = "call" if row.kind == "chargebee" else kind
-        text = f"{named} {row.name} about {row.object_id} {text}"
+        text = f"{kind} {row.name} about {row.object_id} {text}"
         return self._fact(at, "person" if by_hand else kind, text, row.kind, row.key, event_id, more | details)
 
     def _entry_told(self, row: OutboxRow, entry: AuditEntry, is_last: bool) -> str:
         after = entry.after or {}
-        state, reason = after.get("state"), after.get("reason")
-        if entry.actor not in _SYSTEM:
-            what = "queued once more" if after.get("again") else "released" if state == "new" else f"called {state}"
-            return (
-                f"{what} by {entry.actor}" if state else f"{after} by {entry.actor}".replace("{", "").replace("}", "")
-            )
+        state, by = after.get("state"), "" if entry.actor in _SYSTEM else f" by {entry.actor}"
+        if after.get("again"):
+            return f"queued once more{by}"
         if entry.before is None and state == "new":
-            seats = ("before", "after")
-            why = WHY_MAILED.get(row.name)
-            if row.name == "seats_changed" and all(name in row.payload for name in seats):
-                why = f"the seats changed from {row.payload['before']} to {row.payload['after']}"
-            return "queued" + because(why)
-        return self._ending(row, state or row.state, reason, is_last)
+            return f"queued{by}{because(_why_mailed(row))}"
+        if not by:
+            return self._ending(row, state or row.state, after.get("reason"), is_last)
+        if state is None:
+            return ", ".join(f"{name} {value}" for name, value in after.items()) + by
+        return ("released" if state == "new" else f"called {state}") + by
 
     def _ending(self, row: OutboxRow, state: str, reason: str | None, is_last: bool) -> str:
         reply = without_addresses(row.reply) if row.reply and is_last else None
@@ -403,7 +403,7 @@ class Timeline:
         event_id: str | None = None,
         details: dict[str, Any] | None = None,
     ) -> Fact:
-        return Fact(at, kind, without_addresses(text), object_type, object_id, event_id, details or {})
+        return Fact(at, kind, without_addresses(text), object_type, object_id, event_id, _discreet(details or {}))
 
 
 _TELLERS: dict[str, Callable[[Timeline, AuditEntry], tuple[Kind, str] | None]] = {
@@ -411,6 +411,9 @@ _TELLERS: dict[str, Callable[[Timeline, AuditEntry], tuple[Kind, str] | None]] =
     "payment_applications": Timeline._application,
     "cancellations": Timeline._cancellation,
     "event": Timeline._by_a_person,
+    "subscription": Timeline._by_a_person,
+    "invoice": Timeline._by_a_person,
+    "transaction": Timeline._by_a_person,
     "opt_outs": Timeline._by_a_person,
     "language_choices": Timeline._by_a_person,
 }
@@ -425,3 +428,18 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return masked_plainly(value) if name == "email" and value else value
+
+
+def _why_mailed(row: OutboxRow) -> str | None:
+    if row.name == "seats_changed" and row.payload.keys() >= {"before", "after"}:
+        return f"the seats changed from {row.payload['before']} to {row.payload['after']}"
+    return WHY_MAILED.get(row.name)
+
+
+def _discreet(value: Any) -> Any:
+    """The same with every address in it masked."""
+    if isinstance(value, dict):
+        return {name: _discreet(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_discreet(each) for each in value]
+    return without_addresses(value) if isinstance(value, str) else value

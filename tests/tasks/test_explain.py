@@ -161,6 +161,26 @@ def test_a_held_mail_and_who_decided_about_it_are_told(db_url, tmp_path):
     mailing.close()
 
 
+def test_each_reader_of_a_mail_has_lines_of_their_own(quittance):
+    contact = {"id": "con_1", "email": "compta@test1234.example", "enabled": True, "send_billing_email": True}
+    quittance.take(an_event(a_customer(contacts=[contact]), an_invoice(paid=6784)))
+    story = [line.partition(";")[0] for line in told(quittance, "invoice", "F-1", "mail")]
+    assert story == [
+        "mail invoice about F-1 queued: it is paid, or open with collection off",
+        "mail invoice about F-1 sent to m***@t***",
+        "mail invoice about F-1 queued for another reader (c***@t***)",
+        "mail invoice about F-1 sent to c***@t***",
+    ]
+    with Session(quittance.engine) as session, session.begin():
+        (first, _) = session.query(OutboxRow).order_by(OutboxRow.id)
+        by_hand.revoke_links(session, first, by="marie")
+        by_hand.send_again(session, first, by="luc")
+    assert told(quittance, "invoice", "F-1", "person") == [
+        "mail invoice about F-1 links revoked by marie",
+        "mail invoice about F-1 queued once more by luc",
+    ]
+
+
 def test_a_parked_event_that_was_replayed_is_told_twice_with_who_did_it(quittance):
     quittance.move_clock(JANUARY)
     event = an_event(a_customer(), an_invoice(paid=6784), type="odd")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 
 from billing.errors import NeedsAttention
 from gateway.client import Pace
@@ -16,6 +17,8 @@ from simulator.fixtures import ChargebeeApi
 from simulator.pricing import MONTHLY, STORAGE
 from tasks import requests
 from tasks.alerts import troubles
+from tasks.explain import explain
+from tasks.wording import Words
 from tests.builders import Quittance
 from tests.tasks.writing import (
     STATE,
@@ -351,3 +354,14 @@ def test_an_end_that_was_withdrawn_before_it_is_run_here_is_not_run(
     ((state, reason),) = quittance.rows(STATE)
     assert state == "failed" and "is not to be ended any more" in reason
     assert subscription(site)["status"] == "active"
+
+
+def test_a_write_is_explained_by_who_asked_for_it(quittance: Quittance, asking: Asking) -> None:
+    asking.intend(asking.seats(9))
+    quittance.drain()
+    with Session(quittance.engine) as session:
+        facts = explain(session, Words("en_CA", "America/Toronto"), "subscription", "boreal").facts
+    told = [fact.text for fact in facts]
+    asked = next(n for n, text in enumerate(told) if text.startswith("clerk asked for set_seats: Subscription boreal"))
+    assert "seats 5 -> 9 of boreal-cloud-CAD-Monthly" in told[asked:]
+    assert "call set_seats about boreal sent" in told[asked:]
