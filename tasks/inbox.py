@@ -19,7 +19,7 @@ from typing import Any, Literal, cast
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from sqlalchemy import Engine, Table, bindparam, select, text, update
+from sqlalchemy import ARRAY, Engine, Table, Text, any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.orm import Session
@@ -187,6 +187,9 @@ _GIVE_BACK = text("""
 _SET_APART = text("""
     update inbox_events set due_at = now() + interval '0.1 s' where id = any(:ids) and status = 'pending'
 """)
+_END = text("""
+    update inbox_events set status = :status, reason = :reason, ended_at = business_now() where id = any(:ids)
+""")
 
 
 def _nothing() -> None:
@@ -245,6 +248,13 @@ def _set_apart(engine: Engine, ids: Sequence[str], pause: float) -> None:
             session.execute(_SET_APART, {"ids": list(ids)})
 
 
+_CLAIMED = (
+    select(InboxEvent)
+    .where(InboxEvent.id == any_(bindparam("ids", type_=ARRAY(Text))), InboxEvent.status == "pending")
+    .order_by(InboxEvent.id)
+    .with_for_update()
+)
+
 # ---- applying --------------------------------------------------------------------------------------------------------
 
 
@@ -286,8 +296,7 @@ class _Batch:
     def lock(self, ids: Sequence[str]) -> None:
         """Lock the claimed rows, and the customers again; events of those that are busy now are given back."""
         # Plain FOR UPDATE: a claimer that is looking at these very rows must be waited for, not skipped.
-        claimed = select(InboxEvent).where(InboxEvent.id.in_(ids), InboxEvent.status == "pending")
-        rows = list(self.session.scalars(claimed.order_by(InboxEvent.id).with_for_update()))
+        rows = list(self.session.scalars(_CLAIMED, {"ids": list(ids)}))
         wanted = {customer for row in rows for customer in row.customer_ids}
         self._held = lock_customers(self.session, wanted)
         self.busy = wanted - self._held
@@ -342,15 +351,11 @@ class _Batch:
         if self._left:
             self.session.execute(_GIVE_BACK, {"ids": self._left, "pause": 0.02})
         if self.endings:
-            ends = [{"row": id, "status": e.status, "reason": e.reason} for id, e in self.endings.items()]
-            self.session.connection().execute(_END, ends)
-
-
-_END = (
-    update(_inbox)
-    .where(_inbox.c.id == bindparam("row"))
-    .values(status=bindparam("status"), reason=bindparam("reason"), ended_at=text("business_now()"))
-)
+            by_ending: dict[Ending, list[str]] = {}
+            for id, ending in self.endings.items():
+                by_ending.setdefault(ending, []).append(id)
+            ends = [{"ids": ids, "status": e.status, "reason": e.reason} for e, ids in by_ending.items()]
+            self.session.execute(_END, ends)
 
 
 def understand(row: InboxEvent) -> Event | Ending:
