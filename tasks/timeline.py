@@ -356,8 +356,6 @@ class Timeline:
     def _entry_told(self, row: OutboxRow, entry: AuditEntry, is_last: bool) -> str:
         after = entry.after or {}
         state, by = after.get("state"), "" if entry.actor in _SYSTEM else f" by {entry.actor}"
-        if after.get("says"):
-            return f"asked for{by}: {after['says']}"
         if after.get("again"):
             return f"queued once more{by}"
         if entry.before is None and state == "new":

@@ -69,8 +69,9 @@ def intend(session: Session, request: Request, *, by: str) -> OutboxRow:
         payload={"says": request.says, "by": by, "write": asdict(write)},
     )
     session.add(row)
-    after = {"state": "new", "says": request.says, "seen": asdict(write.seen)}
-    session.add(AuditEntry(actor=by, object_type=row.kind, object_id=row.key, before=None, after=after))
+    before = asdict(write.seen)
+    after = {"asked_for": request.name, "says": request.says, "intent": row.key}
+    session.add(AuditEntry(actor=by, object_type=write.about, object_id=write.id, before=before, after=after))
     session.flush()
     return row
 
