@@ -1,7 +1,7 @@
 """Posting one event again and again over kept-open connections, each time under an id of its own.
 
-With wrk, a C program, where it is on the PATH: it leaves the processors to those who are measured. Else in Python,
-which costs about as much as a receiver and so narrows every difference.
+By a C program, load.c, where there is a C compiler: it leaves the processors to those who are measured. Else in Python,
+which costs as much as a receiver and so narrows every difference; the output says which it was.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from statistics import median
 
 from local.children import LocalError
 
+_SOURCE = Path(__file__).with_name("load.c")
+
 
 @dataclass(frozen=True)
 class Answers:
     """What a load met. Times are in milliseconds, from the first byte sent to the last received."""
 
     fine: int
+    unavailable: int  # 503
     failed: int
     seconds: float
     p50: float
@@ -37,28 +40,30 @@ class Load:
     connections: int
 
     def run(self, port: int, seconds: float, folder: Path, client: str = "") -> Answers:
-        """Post for so long. `client` is "wrk" or "python"; else the first that is there."""
+        """Post for so long. `client` is "c" or "python"; else the first that can be had."""
         prefix = f"ev_{time.time_ns() // 1000}_"
-        if (client or best_client()) == "wrk":
-            return self._with_wrk(port, seconds, folder, prefix)
+        if (client or best_client()) == "c":
+            return self._in_c(port, seconds, folder, prefix)
         return self._in_python(port, seconds, prefix)
 
-    def _with_wrk(self, port: int, seconds: float, folder: Path, prefix: str) -> Answers:
+    def _in_c(self, port: int, seconds: float, folder: Path, prefix: str) -> Answers:
         body = folder / "event.json"
         body.write_bytes(self.body)
-        command = ["wrk", "-t1", f"-c{self.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s"]
-        script = str(Path(__file__).with_name("post.lua"))
-        command += [script, f"http://127.0.0.1:{port}", "--", str(body), self.id, prefix, self.authorization]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30)
+        words = [port, self.connections, seconds, body, self.id, prefix, self.authorization]
+        ended = subprocess.run(
+            [_built(folder), *map(str, words)], capture_output=True, text=True, timeout=seconds + 30, check=False
+        )
         for line in ended.stdout.splitlines():
             if line.startswith("FIGURES "):
-                sent, failed, lasted, p50, p99 = map(float, line.split()[1:])
-                return Answers(int(sent - failed), int(failed), lasted, p50, p99)
-        raise LocalError(f"wrk did not run (exit code {ended.returncode}):\n{ended.stdout}{ended.stderr}")
+                fine, unavailable, failed, lasted, p50, p99 = map(float, line.split()[1:])
+                if fine + unavailable + failed == 0:
+                    raise _nothing_answered(port, seconds)
+                return Answers(int(fine), int(unavailable), int(failed), lasted, p50, p99)
+        raise LocalError(f"the load did not run (exit code {ended.returncode}):\n{ended.stdout}{ended.stderr}")
 
     def _in_python(self, port: int, seconds: float, prefix: str) -> Answers:
         head, _, tail = self.body.partition(self.id.encode())
-        count, times, failed = 0, list[float](), 0
+        count, times, statuses = 0, list[float](), list[bytes]()
         with selectors.DefaultSelector() as selector:
             start = time.monotonic()
 
@@ -76,15 +81,17 @@ class Load:
                     line = key.data
                     if line.receive():
                         times.append(1000 * (time.monotonic() - line.since))
-                        failed += not line.fine
+                        statuses.append(line.status)
                         send(line)
             lasted = time.monotonic() - start
             for line in lines:  # the last answers count for nothing, but their events are stored
                 line.socket.close()
         if not times:
-            raise LocalError(f"nothing on port {port} answered within {seconds:g} s; try --seconds with more")
+            raise _nothing_answered(port, seconds)
         times.sort()
-        return Answers(len(times) - failed, failed, lasted, median(times), times[int(0.99 * (len(times) - 1))])
+        fine, unavailable = statuses.count(b"200"), statuses.count(b"503")
+        failed = len(statuses) - fine - unavailable
+        return Answers(fine, unavailable, failed, lasted, median(times), times[int(0.99 * (len(times) - 1))])
 
 
 class _Line:
@@ -115,9 +122,24 @@ class _Line:
         return bool(blank) and len(rest) >= int(length or 0)
 
     @property
-    def fine(self) -> bool:
-        return self._got.startswith(b"HTTP/1.1 200")
+    def status(self) -> bytes:
+        return self._got[9:12]
 
 
 def best_client() -> str:
-    return "wrk" if shutil.which("wrk") else "python"
+    return "c" if shutil.which("cc") else "python"
+
+
+def _built(folder: Path) -> Path:
+    """The C program, compiled into `folder` once."""
+    program = folder / "load"
+    if not program.exists():
+        command = ["cc", "-O2", "-D_GNU_SOURCE", "-o", str(program), str(_SOURCE)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if ended.returncode:
+            raise LocalError(f"{_SOURCE.name} cannot be compiled; try --client python:\n{ended.stderr}")
+    return program
+
+
+def _nothing_answered(port: int, seconds: float) -> LocalError:
+    return LocalError(f"nothing on port {port} answered within {seconds:g} s; try --seconds with more")

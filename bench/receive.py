@@ -69,7 +69,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=4, help="of load for each sample (%(default)s)")
     parser.add_argument("--connections", type=int, default=16, help="kept open at once (%(default)s)")
     parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
-    parser.add_argument("--client", choices=("wrk", "python"), default=best_client(), help="here: %(default)s")
+    parser.add_argument("--client", choices=("c", "python"), default=best_client(), help="here: %(default)s")
     return parser.parse_args(arguments)
 
 
@@ -130,7 +130,7 @@ def _sample(receiver: Receiver, stack: Stack, load: Load, options: argparse.Name
     with machine.measured() as cost:
         answers = load.run(receiver.port, options.seconds, stack.home, options.client)
     used = machine.cpu_seconds(receiver.pid) - used
-    if answers.failed or not answers.fine:
+    if answers.failed or answers.unavailable or not answers.fine:
         raise LocalError(f"{answers.failed} requests failed, {answers.fine} did not; look at the log of the receiver")
     stored = receiver.stored()
     if stored < warm.fine + answers.fine:
