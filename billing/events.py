@@ -16,6 +16,7 @@ from typing import Any
 CLASH = "same_id_other_body"  # the kind of finding that an id with two bodies is
 
 _LONGEST_ID = 100
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL's text refuses these; so does UTF-8 the latter
 _FIRST = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
 _LAST = int(datetime(2101, 1, 1, tzinfo=UTC).timestamp()) - 1
@@ -37,7 +38,7 @@ def head_of(body: dict[str, Any]) -> Head:
     """The head of an event, understood or not."""
     # Only what the event says counts: delivery fields (webhook_status, ..) change from one attempt to the next.
     said = {name: body[name] for name in ("event_type", "occurred_at", "api_version", "content") if name in body}
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    digest = hashlib.sha256(_canonical(said).encode()).hexdigest()
     return Head(
         id=_word(body.get("id")) or f"sha256:{digest}",
         digest=digest,

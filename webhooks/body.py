@@ -39,9 +39,7 @@ def read(raw: bytes) -> Head:
     if _depth(text) > _DEEPEST:
         raise Unreadable(f"The body nests deeper than {_DEEPEST} levels: send the event as Chargebee makes it.")
     try:
-        body = json.loads(
-            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
-        )
+        body = _parse(text)
     except ValueError:
         raise Unreadable("The body is not JSON: send the event as Chargebee makes it.") from None
     if not isinstance(body, dict):
@@ -68,7 +66,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int:
-    if len(digits.lstrip("-")) > _LONGEST_INTEGER:
+    if len(digits) > _LONGEST_INTEGER and len(digits.lstrip("-")) > _LONGEST_INTEGER:
         raise Unreadable(f"The body has an integer of more than {_LONGEST_INTEGER} digits: send smaller ones.")
     return int(digits)
 
@@ -82,3 +80,8 @@ def _number(digits: str) -> float:
 
 def _constant(name: str) -> Any:
     raise Unreadable(f"The body has {name}, which is not JSON: send null or a number.")
+
+
+_parse = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
+).decode

@@ -18,7 +18,7 @@ from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-INSERT = "insert into mail_reports (id, raw) values (%(id)b, %(raw)b) on conflict (id) do nothing returning seq"
+INSERT = "insert into mail_reports (id, raw) values ($1, $2) on conflict (id) do nothing returning seq"
 
 
 class Postbox:
@@ -39,17 +39,17 @@ class Postbox:
         if not self._credentials:
             raise Problem(404, "Reports of bounces are not taken: set MAIL_WEBHOOK_CREDENTIALS to take them.")
         require(
-            request,
+            request.environ,
             self._credentials,
             "The user or password is wrong: put those of MAIL_WEBHOOK_CREDENTIALS in the URL.",
         )
         if request.mimetype not in ("application/json", "text/plain"):
             raise Problem(415, "Reports are sent as Content-Type: application/json or text/plain.")
-        raw = whole_body(request)
+        raw = whole_body(request.environ)
         if not raw.lstrip().startswith(b"{"):
             raise Problem(400, "The body is no JSON object: send reports as Postmark or Amazon SNS makes them.")
         id = hashlib.sha256(raw).hexdigest()
-        status = "stored" if self._store.ask(INSERT, {"id": id, "raw": raw}) else "duplicate"
+        status = "stored" if self._store.write(INSERT, [id, raw]) else "duplicate"
         self._doorbell.ring("mail")
         log.info("mail report received", report=id, status=status)
         return status

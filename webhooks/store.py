@@ -10,20 +10,26 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, Format
+from psycopg.pq.abc import PGresult
 
 _CONNECTING = 2  # seconds; libpq knows no less
 _ALL = 2.5  # seconds for everything a request asks of the database, connecting again included
 
 # The guarantee is that an answered event is on disk, whatever the server's own default is.
 _OPTIONS = "-c statement_timeout=2s -c synchronous_commit=on -c timezone=UTC"
+
+
+T = TypeVar("T")
 
 
 class Unavailable(Exception):
@@ -39,6 +45,7 @@ class Store:
             database_url,
             options=f"{own} {_OPTIONS}".strip(),
             connect_timeout=_CONNECTING,
+            client_encoding="utf8",
             application_name="quittance receiver",
         )
         self._local = threading.local()
@@ -46,25 +53,23 @@ class Store:
         self._watchdogs: dict[int, _Watchdog] = {}
 
     def ask(self, statement: str, values: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
-        """Execute one statement, commit it, and give its first row.
+        """Execute one statement, commit it, and give its first row. Else as `write`."""
 
-        A connection that turns out to be dead is replaced once. The statement may then be executed twice.
+        def asked(line: _Line) -> tuple[Any, ...] | None:
+            return line.connection.execute(statement, values, prepare=True).fetchone()
+
+        return self._patiently(asked)
+
+    def write(self, statement: str, values: Sequence[str | bytes | None]) -> bool:
+        """Execute one statement for the values $1, $2 and so on, commit it, and say whether it returned a row.
+
+        Values are text as PostgreSQL reads it, and bytes. A connection that turns out to be dead is replaced once. The
+        statement may then be executed twice.
 
         Raises:
             Unavailable: the database is away, full, frozen, read-only or refuses the statement.
         """
-        end = time.monotonic() + _ALL
-        try:
-            try:
-                return self._ask(statement, values, end)
-            except psycopg.OperationalError:
-                # Only an old connection may be replaced, and only while there is time to connect.
-                if not self._was_old or time.monotonic() > end - _CONNECTING:
-                    raise
-                return self._ask(statement, values, end)
-        except (psycopg.Error, OSError) as error:
-            # The first line only: those after it may show the row.
-            raise Unavailable(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
+        return self._patiently(lambda line: line.write(statement, values))
 
     def close(self) -> None:
         """Close every connection. No thread may be asking."""
@@ -72,12 +77,25 @@ class Store:
             line.drop()
         self._local = threading.local()
 
-    def _ask(self, statement: str, values: Mapping[str, Any] | None, end: float) -> tuple[Any, ...] | None:
+    def _patiently(self, work: Callable[[_Line], T]) -> T:
+        end = time.monotonic() + _ALL
+        try:
+            try:
+                return self._watched(work, end)
+            except psycopg.OperationalError:
+                # Only an old connection may be replaced, and only while there is time to connect.
+                if not self._was_old or time.monotonic() > end - _CONNECTING:
+                    raise
+                return self._watched(work, end)
+        except (psycopg.Error, OSError) as error:
+            # The first line only: those after it may show the row.
+            raise Unavailable(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
+
+    def _watched(self, work: Callable[[_Line], T], end: float) -> T:
         line = self._line(end)
         try:
             with self._watchdog().watching(line.socket, end):
-                row: tuple[Any, ...] | None = line.connection.execute(statement, values, prepare=True).fetchone()
-                return row
+                return work(line)
         except BaseException:
             line.drop()
             self._local.line = None
@@ -137,6 +155,27 @@ class _Line:
         self.pid = os.getpid()
         self.connection = connection
         self.socket = socket.socket(fileno=os.dup(connection.fileno()))
+        self._prepared: dict[str, bytes] = {}
+
+    def write(self, statement: str, values: Sequence[str | bytes | None]) -> bool:
+        # Through libpq itself: to adapt values, wait in Python and make a row costs psycopg twice what this does.
+        libpq = self.connection.pgconn
+        name = self._prepared.get(statement)
+        if name is None:
+            name = f"write_{len(self._prepared)}".encode()
+            self._check(libpq.prepare(name, statement.encode()))
+            self._prepared[statement] = name
+        given = [each.encode() if isinstance(each, str) else each for each in values]
+        formats = [Format.BINARY if isinstance(each, bytes) else Format.TEXT for each in values]
+        result = libpq.exec_prepared(name, given, formats)  # type: ignore[arg-type]  # None is null
+        self._check(result)
+        return result.ntuples > 0
+
+    def _check(self, result: PGresult) -> None:
+        if result.status not in (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK):
+            if self.connection.pgconn.status == ConnStatus.BAD:
+                raise psycopg.OperationalError(result.get_error_message())
+            raise error_from_result(result)
 
     def drop(self) -> None:
         with suppress(psycopg.Error, OSError):
@@ -177,3 +216,9 @@ class _Watchdog(threading.Thread):
                         with suppress(OSError):  # shut before, or gone already
                             line.shutdown(socket.SHUT_RDWR)
             time.sleep(_ALL / 25)
+
+
+def array_of(texts: Sequence[str]) -> str:
+    """Texts as PostgreSQL writes an array of them."""
+    quoted = ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts)
+    return "{" + ",".join(quoted) + "}"
