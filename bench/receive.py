@@ -35,7 +35,8 @@ class Sample:
     """One side under load once."""
 
     answers: Answers
-    cpu: float  # milliseconds of the server's processes for one request
+    cpu: float  # milliseconds of the receiver's processes for one request
+    postgres: float  # the same of PostgreSQL's
     noise: Noise
 
     @property
@@ -89,7 +90,7 @@ def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]
         f"Load: {options.client}, {options.connections} connections, {options.seconds:g} s a sample, "
         f"{options.reps} repetitions; a payment_succeeded of {len(event.raw)} bytes, each under its own id.\n"
     )
-    print("side         req/s   p50 ms   p99 ms   CPU ms/req   others before   others during")
+    print("side         req/s   p50 ms   p99 ms   CPU ms/req: receiver   PostgreSQL   others before   others during")
     samples: dict[str, list[Sample]] = {side: [] for side in SIDES}
     with ExitStack() as running_now:
         receivers = {side: running_now.enter_context(_serving(stack, side, password, load)) for side in SIDES}
@@ -99,7 +100,8 @@ def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]
                 samples[side].append(sample)
                 print(
                     f"{side:9} {sample.rate:8.0f} {sample.answers.p50:8.1f} {sample.answers.p99:8.1f} "
-                    f"{sample.cpu:12.3f} {sample.noise.before:15.2f} {sample.noise.during:15.2f}",
+                    f"{sample.cpu:22.3f} {sample.postgres:12.3f} "
+                    f"{sample.noise.before:15.2f} {sample.noise.during:15.2f}",
                     flush=True,
                 )
     _summarise(samples)
@@ -113,7 +115,8 @@ def _summarise(samples: dict[str, list[Sample]]) -> None:
             f"{side:9} {spread([s.rate for s in samples[side]])} req/s, "
             f"p50 {spread([s.answers.p50 for s in samples[side]], 1)} ms, "
             f"p99 {spread([s.answers.p99 for s in samples[side]], 1)} ms, "
-            f"CPU {spread([s.cpu for s in samples[side]], 3)} ms/req"
+            f"CPU {spread([s.cpu for s in samples[side]], 3)} ms/req, "
+            f"PostgreSQL's {spread([s.postgres for s in samples[side]], 3)}"
         )
     ours, theirs = samples["quittance"], samples["minimal"]
     rates = ratios([s.rate for s in ours], [s.rate for s in theirs])
@@ -126,16 +129,18 @@ def _sample(receiver: Receiver, stack: Stack, load: Load, options: argparse.Name
     receiver.empty()
     warm = load.run(receiver.port, 1, stack.home, options.client)
     before = machine.wait_for_quiet(options.patience)
-    used = machine.cpu_seconds(receiver.pid)
+    pids = receiver.pid, stack.postgres.pid
+    used = [machine.cpu_seconds(pid) for pid in pids]
     with machine.measured() as cost:
         answers = load.run(receiver.port, options.seconds, stack.home, options.client)
-    used = machine.cpu_seconds(receiver.pid) - used
+    ours, postgres = (machine.cpu_seconds(pid) - then for pid, then in zip(pids, used, strict=True))
     if answers.failed or answers.unavailable or not answers.fine:
         raise LocalError(f"{answers.failed} requests failed, {answers.fine} did not; look at the log of the receiver")
     stored = receiver.stored()
     if stored < warm.fine + answers.fine:
         raise LocalError(f"{warm.fine + answers.fine} events were answered with 200, {stored} are in {receiver.table}")
-    return Sample(answers, 1000 * used / answers.fine, Noise(before, cost.others))
+    noise = Noise(before, cost.others)
+    return Sample(answers, 1000 * ours / answers.fine, 1000 * postgres / answers.fine, noise)
 
 
 @contextmanager
