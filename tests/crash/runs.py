@@ -15,6 +15,7 @@ from tests.crash.convergence import Order, Outcome, run
 from tests.crash.runner import ROOT
 
 KEPT = ROOT / ".cache" / "chaos"  # where the folders of runs that failed stay
+USUAL = Order(seed=0)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,8 +40,8 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, metavar="N", help="so many runs (1, where no hours are given)")
     parser.add_argument("--hours", type=float, metavar="H", help="as many runs as begin within so many hours")
     parser.add_argument("--seed", type=int, metavar="S", help="the first run's seed; the next has the next (any)")
-    parser.add_argument("--subscriptions", type=int, default=Order.subscriptions, metavar="N")
-    parser.add_argument("--kills", type=int, default=Order.kills, metavar="N", help="of a run, at least")
+    parser.add_argument("--subscriptions", type=int, default=USUAL.subscriptions, metavar="N")
+    parser.add_argument("--kills", type=int, default=USUAL.kills, metavar="N", help="of a run, at least")
     return parser.parse_args(arguments)
 
 
