@@ -29,6 +29,7 @@ class Plan:
     dropped: bool = False
     late_by: timedelta = timedelta(0)
     copies: int = 0  # sent besides the one that is due
+    again_by: timedelta = timedelta(0)  # how much later it is sent once more
     places: int = 0  # by how many others it is overtaken
     spoiled: str | None = None  # how its first sending fails
     afterwards: tuple[str, ...] = ()  # what is sent once it has been accepted
@@ -43,6 +44,8 @@ class Plan:
             yield "delay", str(self.late_by)
         if self.copies:
             yield "duplicate", f"{self.copies + 1} times"
+        if self.again_by:
+            yield "again", str(self.again_by)
         if self.places:
             yield "reorder", f"up to {self.places} places later"
         if self.spoiled:
@@ -66,6 +69,7 @@ class Chaos:
 
     seed: int = 1
     duplicate: float = _rate("sent two or three times")
+    again: float = _rate("sent once more, a minute to two days of site time later")
     reorder: float = _rate("overtaken by up to 20 others that go at the same time")
     delay: float = _rate("sent a minute to two days of site time later")
     drop: float = _rate("never sent, though the site says it was")
@@ -110,11 +114,15 @@ class Chaos:
         def measure(name: str, count: int) -> int:
             return int(self._dice(f"how much {name}", event_id) * count)
 
+        def delayed(name: str) -> timedelta:
+            return DELAYS[measure(name, len(DELAYS))] if hit(name) else timedelta(0)
+
         if hit("drop"):
             return Plan(dropped=True)
         return Plan(
-            late_by=DELAYS[measure("delay", len(DELAYS))] if hit("delay") else timedelta(0),
+            late_by=delayed("delay"),
             copies=1 + measure("duplicate", 2) if hit("duplicate") else 0,
+            again_by=delayed("again"),
             places=1 + measure("reorder", 20) if hit("reorder") else 0,
             spoiled=next((trick for trick in SPOILED if hit(trick)), None),
             afterwards=tuple(trick for trick in AFTERWARDS if hit(trick)),

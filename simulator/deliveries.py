@@ -475,6 +475,8 @@ def _timed(placed: Iterable[tuple[int, datetime, Plan, _Errand]]) -> Iterator[tu
         yield when, errand
         for _ in range(plan.copies):
             yield when, _Errand(errand.event_id, "copy", in_burst=errand.in_burst)
+        if plan.again_by:
+            yield when + plan.again_by, _Errand(errand.event_id, "copy")
 
 
 def _first_status(endpoint: Endpoint, event: EventRecord, dropped: bool) -> str:

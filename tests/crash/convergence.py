@@ -64,6 +64,7 @@ QUEUES = {entry["task"]: entry["options"]["queue"] for entry in SCHEDULE.values(
 # What goes wrong with webhooks, beside what the reaper does to the receiver.
 ON_THE_WAY = {
     "duplicate": 1.0,
+    "again": 1.0,
     "reorder": 0.5,
     "delay": 0.3,
     "drop": 0.1,

@@ -40,7 +40,7 @@ def test_rates_are_read_from_text_and_written_the_same_way() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("dorp=0.1", "there is duplicate, reorder"),
+        ("dorp=0.1", "there is duplicate, again, reorder"),
         ("drop", "drop=0.1"),
         ("drop=2", "from 0 to 1"),
         ("cut=nan", "0 to 1"),
@@ -99,6 +99,19 @@ def test_duplicates_arrive_two_or_three_times(receiver: Receiver) -> None:
     doubled = set(simulation.ledger.events("duplicate"))
     assert {id for id, count in times.items() if count > 1} == doubled and doubled
     assert set(times.values()) == {1, 2, 3}
+
+
+def test_what_is_sent_again_comes_a_second_time_when_its_hour_has_come(
+    simulation: Simulation, site: Site, receiver: Receiver
+) -> None:
+    simulation.chaos = Chaos(again=1)
+    simulation.send_due()
+    once = [event["id"] for event in site.events]
+    assert receiver.ids == once and simulation.deliveries.waiting == len(once)
+    simulation.advance(days=2)
+    times = Counter(receiver.ids)
+    assert {times[id] for id in once} == {2}
+    assert dict(simulation.ledger.counts()) == {"again": len(site.events)}
 
 
 def test_a_copy_that_is_accepted_does_not_spare_the_retry(
