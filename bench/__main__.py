@@ -11,6 +11,7 @@ from local.children import LocalError
 BENCHMARKS = {
     "receive": ("bench.receive", "events taken by HTTP, beside a minimal durable Flask receiver"),
     "apply": ("bench.apply", "events applied by two processes, beside bare psycopg that writes the same rows"),
+    "workers": ("bench.workers", "events applied by a real worker of two processes, beside one of one"),
     "burst": ("bench.burst", "a burst over HTTP until all is applied, beside a peer that applies inline"),
     "latency": ("bench.latency", "from an event's answer until it is applied, at a steady rate"),
     "webhooks": ("bench.webhooks", "events sent by the make-believe Chargebee to a receiver that does nothing"),

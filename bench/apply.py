@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -25,7 +25,7 @@ from typing import NamedTuple
 import psycopg
 import structlog
 
-from bench import events, limit, machine, tables
+from bench import events, limit, machine, tables, workers
 from bench.events import Told
 from bench.figures import Noise, ratios, spread, told
 from bench.recording import Recorded, Tally, record, tally
@@ -34,11 +34,9 @@ from local.children import LocalError
 from models.session import engine_for
 from tasks import inbox, registry
 from tasks.world import Rules
-from webhooks import body
 
 SIDES = ("bare", "quittance")
 RULES = Rules(effects_horizon=timedelta(days=36500))  # the events are of 2021, and their mails are to be queued
-RECEIVED_AT = datetime(2022, 1, 1, tzinfo=UTC)
 _WARM = inbox.BATCH  # events for each process, applied before anything is measured
 _PATIENCE = 600  # seconds for anything that the other processes do
 _STANDSTILL = 30  # seconds without one event applied, after which something is wrong
@@ -61,6 +59,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=3000, help="that each side applies (%(default)s)")
     parser.add_argument("--processes", type=int, default=2, help="on each side (%(default)s)")
     parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
+    parser.add_argument("--per-event", action="store_true", help="beside one Celery task an event, in a real worker")
     options = parser.parse_args(arguments)
     if options.events <= _WARM * options.processes:
         parser.error(f"--events must be more than {_WARM * options.processes}: so many are applied before")
@@ -72,17 +71,20 @@ def main(arguments: Sequence[str]) -> None:
     machine.require_linux()
     with running() as stack:
         print(f"On {machine.described(stack.version)}.")
-        measure(stack, options)
+        if options.per_event:
+            workers.measure(stack, options, workers.SINGLES, workers.BATCHES)
+        else:
+            measure(stack, options)
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:
     given = events.many(options.events)
     with stack.database() as database_url:
-        _fill(database_url, given)
+        events.fill(database_url, given)
         recorded = record(database_url, given, RULES)
         wanted = tables.rows_of(database_url)
     with stack.database() as database_url:
-        _fill(database_url, given)
+        events.fill(database_url, given)
         _explain(recorded, tally(database_url, RULES))
     print(
         f"{options.processes} processes on each side, {options.reps} repetitions.\n\n"
@@ -150,19 +152,6 @@ def _compared(samples: dict[str, list[Sample]]) -> str:
 # ---- one sample ------------------------------------------------------------------------------------------------------
 
 
-def _fill(database_url: str, given: Sequence[Told]) -> None:
-    """Put the events into the inbox as the receiver would, all received at one instant."""
-    columns = "id, raw, digest, event_type, occurred_at, api_version, customer_ids, received_at"
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        with connection.cursor().copy(f"copy inbox_events ({columns}) from stdin") as copy:
-            for each in given:
-                head = body.read(each.raw)
-                said = (head.digest, head.event_type, head.occurred_at, head.api_version, head.customer_ids)
-                copy.write_row((head.id, each.raw, *said, RECEIVED_AT))
-        connection.execute("analyze")
-        connection.execute("checkpoint")
-
-
 def _sample(
     stack: Stack,
     side: str,
@@ -173,12 +162,12 @@ def _sample(
 ) -> Sample:
     with stack.database() as database_url:
         warm = _WARM * options.processes
-        _fill(database_url, given[:warm])
+        events.fill(database_url, given[:warm])
         postgres = stack.postgres.pid
         log = stack.home / "apply.log"
         with _workers(side, database_url, log, recorded[:warm], recorded[warm:], options.processes) as workers:
             workers.meet()  # connected, and warm
-            _fill(database_url, given[warm:])
+            events.fill(database_url, given[warm:])
             left = _pending(database_url)
             before = machine.wait_for_quiet(options.patience)
             used = machine.cpu_seconds(postgres)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -146,18 +145,9 @@ class System:
 @contextmanager
 def processing(stack: Stack, *, processes: int = 2) -> Iterator[System]:
     """The receiver, and a worker with so many processes, on a database and a broker of their own."""
-    port, password = free_port(), secrets.token_urlsafe(24)
+    port = free_port()
     with ExitStack() as running_now, stack.database() as database_url:
-        environment = {
-            "QUITTANCE_ENV": "production",
-            "DATABASE_URL": database_url,
-            "BROKER_URL": stack.valkey.url(),
-            "BROKER_KEY_PREFIX": f"{secrets.token_hex(4)}-",
-            "WEBHOOK_CREDENTIALS": f"chargebee:{password}",
-            "SECRET_KEY": secrets.token_urlsafe(48),
-            "PUBLIC_URL": "https://quittance.example",
-            "EFFECTS_HORIZON": "36500 days",  # the events are of other years, and their mails are to be queued
-        }
+        environment = stack.environment(database_url)
         receiver = f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 2 --blocking-threads 4"
         receiver += " webhooks.wsgi:app"
         worker = f"celery -A worker.app worker -Q events -c {processes} -n bench@%h -l INFO"
@@ -171,5 +161,5 @@ def processing(stack: Stack, *, processes: int = 2) -> Iterator[System]:
                 *worker.split(), environment=environment, answers=lambda: b" ready." in log.read_bytes(), name="worker"
             )
         )
-        authorization = "Basic " + base64.b64encode(f"chargebee:{password}".encode()).decode()
+        authorization = "Basic " + base64.b64encode(environment["WEBHOOK_CREDENTIALS"].encode()).decode()
         yield System(port, authorization, database_url)

@@ -6,13 +6,18 @@ import copy
 import itertools
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
 
 from simulator import Site, history
 from simulator.pricing import MONTHLY
 from simulator.webhooks import bytes_of
+from webhooks import body
 
+_RECEIVED_AT = datetime(2022, 1, 1, tzinfo=UTC)
 # What the simulator numbers from the same start on every site; all other ids come from the seed.
 _NUMBERED = re.compile(rb'"(customer|F|NC)-(\d+)"')
 
@@ -74,3 +79,16 @@ def many(count: int, seed: int = 1) -> list[Told]:
     random.Random(seed).shuffle(turns)
     queues = [iter(told) for told in histories]
     return [next(queues[index]) for index in turns][:count]
+
+
+def fill(database_url: str, given: Sequence[Told]) -> None:
+    """Put the events into the inbox as the receiver would, all received at one instant."""
+    columns = "id, raw, digest, event_type, occurred_at, api_version, customer_ids, received_at"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        with connection.cursor().copy(f"copy inbox_events ({columns}) from stdin") as copy:
+            for each in given:
+                head = body.read(each.raw)
+                said = (head.digest, head.event_type, head.occurred_at, head.api_version, head.customer_ids)
+                copy.write_row((head.id, each.raw, *said, _RECEIVED_AT))
+        connection.execute("analyze")
+        connection.execute("checkpoint")

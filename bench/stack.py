@@ -57,6 +57,19 @@ class Stack:
         with self.admin() as connection:
             return str(connection.info.parameter_status("server_version"))
 
+    def environment(self, database_url: str) -> dict[str, str]:
+        """The settings of a system in production on this database, and on a part of the broker that is its own."""
+        return {
+            "QUITTANCE_ENV": "production",
+            "DATABASE_URL": database_url,
+            "BROKER_URL": self.valkey.url(),
+            "BROKER_KEY_PREFIX": f"{secrets.token_hex(4)}-",
+            "WEBHOOK_CREDENTIALS": f"chargebee:{secrets.token_urlsafe(24)}",
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "PUBLIC_URL": "https://quittance.example",
+            "EFFECTS_HORIZON": "36500 days",  # the events are of other years, and their mails are to be queued
+        }
+
     def admin(self) -> psycopg.Connection:
         return psycopg.connect(self.postgres.dsn("postgres"), autocommit=True)
 

@@ -204,11 +204,11 @@ def _one_pass(engine: Engine, rules: Rules, more: Callable[[], None], until: flo
         if ids := _claim_fresh(engine, busy, batch):
             if len(ids) == batch:
                 more()
-            ended += _apply_batch(engine, rules, ids, busy)
+            ended += apply_batch(engine, rules, ids, busy)
         if len(busy) == met or time.monotonic() >= until:
             break
     if ids := _claim_suspect(engine, busy):
-        ended += _apply_batch(engine, rules, ids, busy)
+        ended += apply_batch(engine, rules, ids, busy)
     return ended
 
 
@@ -258,7 +258,7 @@ _CLAIMED = (
 # ---- applying --------------------------------------------------------------------------------------------------------
 
 
-def _apply_batch(engine: Engine, rules: Rules, ids: Sequence[str], busy: set[str]) -> int:
+def apply_batch(engine: Engine, rules: Rules, ids: Sequence[str], busy: set[str]) -> int:
     """Apply claimed events in one transaction; how many ended. Customers found busy are added to `busy`."""
     try:
         with transaction(engine) as session:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import apply, burst, events, latency, mail, receive, slow_clients, tables, webhooks
+from bench import apply, burst, events, latency, mail, receive, slow_clients, tables, webhooks, workers
 from bench.__main__ import BENCHMARKS, main
 from bench.stack import Stack, running
 from emails import kinds
@@ -77,6 +77,13 @@ def test_both_sides_of_apply_write_equal_rows(stack: Stack, capsys: pytest.Captu
 def test_apply_runs_in_two_processes(stack: Stack) -> None:
     samples = apply.measure(stack, apply.parse("--reps 1 --events 140 --processes 2 --patience 0".split()))
     assert [len(samples[side]) for side in apply.SIDES] == [1, 1]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("sides", [(workers.ONE, workers.TWO), (workers.SINGLES, workers.BATCHES)])
+def test_a_real_worker_applies_in_each_of_its_shapes(stack: Stack, sides: tuple[workers.Side, workers.Side]) -> None:
+    samples = workers.measure(stack, workers.parse("--reps 1 --events 60 --patience 0".split()), *sides)
+    assert all(sample.rate > 0 for side in sides for sample in samples[side])
 
 
 def test_rows_that_differ_are_counted_by_table() -> None:

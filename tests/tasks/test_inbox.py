@@ -134,6 +134,21 @@ def test_a_parked_event_leaves_nothing_and_its_neighbours_are_applied(quittance:
     assert quittance.rows("select id from customers order by id") == ["cust_1", "cust_10", "cust_11", "cust_12"]
 
 
+def test_what_several_events_of_a_batch_change_is_written_as_the_last_left_it_and_explained_by_each(
+    quittance: Quittance,
+) -> None:
+    post(quittance, an_event(a_subscription(1, seats=3)), an_event(a_subscription(2, seats=5)))
+    assert apply(quittance) == 2
+    assert quittance.rows("select seats from subscriptions") == [5]
+    assert quittance.rows("select before, after from seat_entries order by id") == [(0, 3), (3, 5)]
+    explained = "select before ->> 'seats', after ->> 'seats' from audit_entries where object_type = :what order by id"
+    assert quittance.rows(explained, what="subscription_items") == [(None, "3"), ("3", "5")]
+    # Written over the version that the first of them had read, not over the one that it made and never wrote.
+    post(quittance, an_event(a_subscription(3, seats=6)), an_event(a_subscription(4, seats=7)))
+    assert apply(quittance) == 2
+    assert quittance.rows("select seats from subscriptions") == [7]
+
+
 def test_an_id_too_long_for_an_index_parks_its_event_alone(quittance: Quittance) -> None:
     long = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=9000))
     broken = an_event(a_subscription(id=long))
