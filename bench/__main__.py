@@ -14,6 +14,7 @@ BENCHMARKS = {
     "workers": ("bench.workers", "events applied by a real worker of two processes, beside one of one"),
     "burst": ("bench.burst", "a burst over HTTP until all is applied, beside a peer that applies inline"),
     "latency": ("bench.latency", "from an event's answer until it is applied, at a steady rate"),
+    "growth": ("bench.growth", "the same questions on a database with little history and on one with much"),
     "webhooks": ("bench.webhooks", "events sent by the make-believe Chargebee to a receiver that does nothing"),
     "simulator": ("bench.simulator", "10,000 customers with a year of life each, made: time and memory"),
     "mail": ("bench.mail", "mails that one core writes in a second, and that one process sends"),

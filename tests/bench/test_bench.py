@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import apply, burst, events, latency, mail, receive, slow_clients, tables, webhooks, workers
+from bench import apply, burst, events, growth, latency, mail, receive, slow_clients, tables, webhooks, workers
 from bench.__main__ import BENCHMARKS, main
 from bench.stack import Stack, running
 from emails import kinds
@@ -53,6 +53,14 @@ def test_a_burst_is_measured_until_all_is_applied(stack: Stack, capsys: pytest.C
         (sample,) = burst.measure(stack, burst.parse(options))["quittance"]
         assert sample.answered >= sample.applied > 0
     assert "events/s until all are applied" in capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_growth_asks_each_question_of_both(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    found = growth.measure(stack, growth.parse(["--share", "0.002", "--times", "1"]))
+    assert all(little > 0 and much > 0 for little, much in found.values())
+    assert "follow-up list" in found
+    assert "much / little" in capsys.readouterr().out
 
 
 @pytest.mark.long

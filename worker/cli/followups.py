@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import click
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from models import Customer, Followup
 from worker.settings import Settings
@@ -26,16 +26,11 @@ def command() -> None:
 @as_json
 def list_(closed_too: bool, limit: int, as_json: bool) -> None:
     """Open follow-ups, the one that was due first on top; days late on today's date in the site's zone."""
-    wanted = select(Followup, Customer.company).outerjoin(Customer, Customer.id == Followup.customer_id)
-    wanted = wanted.limit(limit + 1)
-    if closed_too:
-        wanted = wanted.order_by(Followup.opened_at.desc(), Followup.invoice_id)
-    else:
-        wanted = wanted.where(Followup.open).order_by(Followup.due_on, Followup.invoice_id)
     settings = Settings.read()
     with looking(settings) as session:
         shapes = Shapes.of(settings, session)
-        found = [shapes.followup(row) | {"company": company} for row, company in session.execute(wanted)]
+        asked = session.execute(wanted(closed_too, limit + 1))
+        found = [shapes.followup(row) | {"company": company} for row, company in asked]
     rows: list[dict[str, Any]] = found[:limit]
     if as_json:
         say_json({"followups": rows})
@@ -65,3 +60,11 @@ def list_(closed_too: bool, limit: int, as_json: bool) -> None:
         say_table(columns, cells, notes=notes, empty="No follow-ups." if closed_too else "Nothing to chase.")
     if len(found) > limit:
         note_limit(limit)
+
+
+def wanted(closed_too: bool, limit: int) -> Select[Followup, str | None]:
+    """The question for so many follow-ups with the names of their customers."""
+    rows = select(Followup, Customer.company).outerjoin(Customer, Customer.id == Followup.customer_id).limit(limit)
+    if closed_too:
+        return rows.order_by(Followup.opened_at.desc(), Followup.invoice_id)
+    return rows.where(Followup.open).order_by(Followup.due_on, Followup.invoice_id)
