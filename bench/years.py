@@ -24,7 +24,7 @@ _FILL = (
     """
     insert into inbox_events
       (id, raw, digest, event_type, occurred_at, api_version, received_at, status, customer_ids, ended_at)
-    select 'ev_' || n, convert_to(repeat('{"id": "ev_"} ', 16), 'UTF8'), md5(n::text), 'invoice_updated',
+    select 'ev_past_' || n, convert_to(repeat('{"id": "ev_"} ', 16), 'UTF8'), md5(n::text), 'invoice_updated',
       now() - interval '1 second' * (%(events)s - n), 'v2', now() - interval '1 second' * (%(events)s - n), 'applied',
       array['cust_' || n %% %(subscriptions)s], now()
     from generate_series(1, %(events)s) as n
@@ -49,14 +49,15 @@ _FILL = (
     """,
     """
     insert into seat_entries (subscription_id, item_price_id, before, after, effective_at, event_id)
-    select 'sub_' || n, 'poste-mensuel', 0, 5, now(), 'ev_' || n from generate_series(0, %(subscriptions)s - 1) as n
+    select 'sub_' || n, 'poste-mensuel', 0, 5, now(), 'ev_past_' || n
+    from generate_series(0, %(subscriptions)s - 1) as n
     """,
     """
     insert into cancellations
       (subscription_id, effective_at, customer_id, state, reason, effective_on, zone, executed_by, confirmed)
     select 'sub_' || n, now() + interval '1 minute' * (n + 1), 'cust_' || n, 'scheduled', 'asked', current_date,
       'America/Toronto', 'chargebee', false
-    from generate_series(0, %(subscriptions)s / 10) as n
+    from generate_series(0, %(subscriptions)s / 2) as n
     """,
     """
     insert into invoices
@@ -81,7 +82,7 @@ _FILL = (
     """,
     """
     insert into audit_entries (actor, event_id, object_type, object_id, before, after)
-    select 'chargebee', 'ev_' || n, 'followups', 'F-' || n, null, '{"state": "awaiting"}'
+    select 'chargebee', 'ev_past_' || n, 'followups', 'F-' || n, null, '{"state": "awaiting"}'
     from generate_series(0, %(subscriptions)s - 1) as n
     """,
 )

@@ -14,6 +14,7 @@ class Cancellation(Base):
     __tablename__ = "cancellations"
     __table_args__ = (
         Index("cancellations_scheduled_effective_at", "effective_at", postgresql_where=text("state = 'scheduled'")),
+        Index(None, "effective_at"),
     )
 
     subscription_id: Mapped[str] = mapped_column(primary_key=True)

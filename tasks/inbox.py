@@ -69,8 +69,11 @@ def apply_pending(
 
 def is_due(session: Session) -> bool:
     """Is there an event to apply now?"""
-    due = select(_inbox.c.seq).where(_inbox.c.status == "pending", _inbox.c.due_at <= text("now()")).limit(1)
-    return session.execute(due).first() is not None
+    due = text("""
+        select exists (select from inbox_events where status = 'pending' and starts = 0 and due_at <= now())
+            or exists (select from inbox_events where status = 'pending' and starts > 0 and due_at <= now())
+    """)  # in two, for each has an index of its own
+    return bool(session.scalar(due))
 
 
 def take_in(
