@@ -77,10 +77,15 @@ def delivers(kind: str, name: str | None = None) -> Callable[[F], F]:
 
 @cache
 def load() -> None:
-    """Import every module of this package, in the order of their names, so that all have registered."""
+    """Import every module of this package, so that all have registered; derivations stand in the modules' order.
+
+    Whoever imports some of them first, and in which order, must change nothing.
+    """
     package = importlib.import_module(__package__)
     for module in sorted(module.name for module in pkgutil.iter_modules(package.__path__)):
         importlib.import_module(f"{__package__}.{module}")
+    for functions in _derivations.values():
+        functions.sort(key=lambda function: function.__module__)  # stable: lines keep their order
 
 
 def derivations() -> dict[type[Base], list[Callable[[World, Any, Change | None], None]]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -30,6 +33,7 @@ from tests.builders import (
     an_event,
     an_invoice,
 )
+from tests.conftest import ROOT
 from worker.cli.derivations import command as show_derivations
 
 STATUSES = "select status from inbox_events order by seq"
@@ -391,6 +395,16 @@ def test_a_type_has_one_handler() -> None:
     assert handlers()["something_new"] is first
 
 
+def test_the_order_of_derivations_does_not_hang_on_what_was_imported_first() -> None:
+    question = (
+        "from tasks import receipts, invoice_mails, seats; from tasks.registry import derivations; "
+        "print({model.__name__: [f.__name__ for f in each] for model, each in derivations().items()})"
+    )
+    told = subprocess.run([sys.executable, "-c", question], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    here = {model.__name__: [each.__name__ for each in functions] for model, functions in derivations().items()}
+    assert ast.literal_eval(told) == here
+
+
 def test_quittance_derivations_prints_them_in_the_order_in_which_they_are_made() -> None:
     shown = CliRunner().invoke(show_derivations, ["--json"])
     assert shown.exit_code == 0
@@ -400,8 +414,8 @@ def test_quittance_derivations_prints_them_in_the_order_in_which_they_are_made()
         "subscription": ["bring_cancellations_in_line", "tell_of_scheduled_change", "bring_seats_in_line"],
         "invoice": [
             "tell_of_failures_of",
-            "call_for_invoice_mail",
             "bring_followup_in_line",
+            "call_for_invoice_mail",
             "record_payments_of",
             "thank_for_payments_of",
         ],
