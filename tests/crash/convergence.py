@@ -15,10 +15,11 @@ import os
 import random
 import shutil
 import tempfile
-import threading
 import time
+import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,7 +33,6 @@ from kombu.exceptions import OperationalError
 from psycopg import sql
 from sqlalchemy.exc import DBAPIError
 
-from emails.message import message_id
 from local import environment
 from local.children import free_port, wait_until
 from local.postgres import Postgres
@@ -49,10 +49,10 @@ from simulator.webhooks import Attempt
 from tasks.comparison import STATUSES
 from tests.builders import PASSWORD
 from tests.conftest import migrate
+from tests.crash import verdict
 from tests.crash.post_office import PostOffice
 from tests.crash.reaper import KILLS, Reaper, plan
 from tests.crash.runner import Runner
-from tests.flow import truth
 from worker.schedule import SCHEDULE
 from worker.settings import Settings
 
@@ -74,6 +74,8 @@ ON_THE_WAY = {
     "altered": 0.01,
     "burst": 0.02,
 }
+# What the receiver may answer: taken, a wrong password, a body that was cut, no database; or nothing, when it dies.
+ANSWERS = (200, 401, 400, 503, None)
 # What time gone by does. Leases are two minutes long: whoever took one 25 s ago has ended long since, well or badly.
 _TIME_GOES_BY = (
     "delete from job_slots where name = 'reconcile events'",
@@ -81,13 +83,6 @@ _TIME_GOES_BY = (
     "update outbox set due_at = now(), lease_until = now() where lease_until between now() and now() + interval '95 s'",
     "update readings set due_at = now() where problem is not null or due_at between now() and now() + interval '95 s'",
 )
-# What is audited, and how its rows are named there.
-AUDITED = {
-    "payments": "id",
-    "followups": "invoice_id",
-    "payment_applications": "transaction_id || ':' || invoice_id",
-}
-_NOTHING = "coalesce({}, 'null') = 'null'"
 _LEFT_OVER = """
     select 'event ' || id from inbox_events where status = 'pending'
     union all select state || ' ' || key from outbox where state in ('new', 'sending')
@@ -122,6 +117,8 @@ class Outcome:
     mails: int = 0
     twice: int = 0
     held: int = 0
+    found: int = 0  # events that no webhook brought, and the list of events did
+    died_with: int = 0  # events in whose midst a process died
     findings: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -141,7 +138,7 @@ def run(order: Order, folder: Path) -> Outcome:
             running.settle()
             outcome.differences = running.judge()
         except Exception as problem:
-            outcome.differences.append(f"{type(problem).__name__}: {problem}")
+            outcome.differences.append("".join(traceback.format_exception(problem)))
         running.report(outcome)
         if outcome.differences:
             running.keep(outcome.differences)
@@ -158,12 +155,12 @@ class Run:
         self.site = Site(seed=order.seed)
         self.lived = 0.0  # what part of its history the site has lived
         self.acknowledged: set[str] = set()
+        self.statuses: Counter[int | None] = Counter()  # that the receiver answered with
         self._blows = plan(order.seed, order.kills)
         self._struck = 0
         self._dice = random.Random(f"{order.seed} pauses")
         self._luck = random.Random(f"{order.seed} luck")
-        self._history = threading.Thread(target=self._live_history, name="history")
-        self._problem: BaseException | None = None
+        self._has_nights = bool(order.seed % 2)  # in every other run: they may hide what they repair
         self._sent_until = self.site.now
         self._ends = ExitStack()
 
@@ -191,6 +188,7 @@ class Run:
             app = create_app(self.site, api_key=KEY, limits=limits, faults=self.faults)
             api = ends.enter_context(serving(app))
             ends.callback(self.faults.clear)
+            self._helper = ends.enter_context(ThreadPoolExecutor(1))
             self._start_processes(api, ends)
             self._start_site(ends)
             self._ends = ends.pop_all()
@@ -241,6 +239,7 @@ class Run:
         self.simulation.deliveries.watch = self._note
 
     def _note(self, attempt: Attempt) -> None:
+        self.statuses[attempt.answer.status] += 1
         if attempt.accepted:
             self.acknowledged.add(attempt.event_id)
 
@@ -252,29 +251,27 @@ class Run:
         for kind, when in (("internal_error", "before"), ("unavailable", "before"), ("cut", "after")):
             self.faults.plan(kind, when=when, times=None, rate=0.01)
         self.faults.plan("timeout", when="after", times=2, rate=0.01)
-        self._history.start()
+        history = self._helper.submit(self._live_history)
         for number, kind in enumerate(self._blows):
-            self._strike(number, kind)
+            self._strike(number, kind, history)
             self._time_for("reconcile events")
-            if number % 5 == 0 and self.order.seed % 2:  # nights, in every other run: they may hide what they repair
+            if number % 5 == 0 and self._has_nights:
                 self._time_for("comparison")
             self._have_done("tasks.reconcile_events", "tasks.compare")
-        self._wait(lambda: not self._history.is_alive())
+        self._wait(history.done)
+        history.result()
 
-    def _strike(self, number: int, kind: str) -> None:
+    def _strike(self, number: int, kind: str, history: Future[None]) -> None:
         """Do one blow, after a moment, when its part of the history has begun."""
         not_before = time.monotonic() + self._dice.uniform(0.3, 1.2)
-        self._wait(lambda: self.lived >= number / len(self._blows) and time.monotonic() >= not_before)
+        place = number / len(self._blows)
+        self._wait(lambda: time.monotonic() >= not_before and (self.lived >= place or history.done()))
         self._wait(lambda: self.reaper.strike(kind))
         self._struck = number + 1
 
     def _live_history(self) -> None:
-        try:
-            populate(
-                self.site, self.order.subscriptions, years=self.order.years, after=self._go_on, progress=self._progress
-            )
-        except BaseException as problem:
-            self._problem = problem
+        lives = self.order.subscriptions
+        populate(self.site, lives, years=self.order.years, after=self._go_on, progress=self._progress)
 
     def _progress(self, part: float) -> None:
         self.lived = part
@@ -314,8 +311,6 @@ class Run:
         """Keep everything running until that has happened."""
         end = time.monotonic() + seconds
         while not happened():
-            if self._problem is not None:
-                raise self._problem
             if time.monotonic() > end:
                 raise TimeoutError(f"still not after {seconds:g} s; left over: {self._left_over()[:20]}")
             self.reaper.tend()
@@ -344,9 +339,9 @@ class Run:
         return False
 
     def _in_the_background(self, work: Callable[[], object]) -> None:
-        thread = threading.Thread(target=work)
-        thread.start()
-        self._wait(lambda: not thread.is_alive())
+        working = self._helper.submit(work)
+        self._wait(working.done)
+        working.result()
 
     def _every_second(self, happened: Callable[[], bool], *tasks: str) -> None:
         """Have time go by until that has happened."""
@@ -378,53 +373,19 @@ class Run:
 
     def judge(self) -> list[str]:
         """Everything that is not as it must be, a sentence each."""
-        ask = self._ask
-        found = truth.differences(truth.state_of(self.site), truth.state_here(ask))
-        found += [f"the ledger of {row} does not add up" for row in truth.ledgers_that_do_not_add_up(ask)]
-        found += [f"event {id} is {status}: {reason}" for id, status, reason in ask(
-            "select id, status, reason from inbox_events where status not in ('applied', 'ignored')"
-        )]  # fmt: skip
-        stored = set(ask("select id from inbox_events"))
-        found += [f"event {id} was acknowledged and is not here" for id in sorted(self.acknowledged - stored)]
-        found += [f"event {id} was never found" for id in sorted(self._told() - stored)]
-        found += self._wrong_mails()
-        found += self._wrong_audit()
+        found = list(
+            verdict.differences(
+                self._ask,
+                self.site,
+                self.simulation.ledger,
+                acknowledged=self.acknowledged,
+                accepted=self.mail.taken,
+                mail_domain=environment.SAMPLE_MAIL["MAIL_DOMAIN"],
+                nights_were_lived=self._has_nights,
+            )
+        )
+        found += [f"the receiver answered {status}" for status in self.statuses if status not in ANSWERS]
         return found + self._left_for_the_night()
-
-    def _told(self) -> set[str]:
-        return {event.id for event in self.site.event_records}
-
-    def _wrong_mails(self) -> Iterator[str]:
-        """Mails accepted twice, or that the mail server and the outbox tell of otherwise, or that nobody sent."""
-        accepted = dict(self.mail.taken)
-        times = Counter(id for id, _ in self.mail.taken)
-        yield from (f"mail {id} was accepted {count} times" for id, count in times.items() if count > 1)
-        mails = self._ask("select key, state, message_id, recipient, reason from outbox where kind = 'email'")
-        for key, state, _, recipient, reason in mails:
-            taken = accepted.pop(message_id(key, environment.SAMPLE_MAIL["MAIL_DOMAIN"]), None)
-            if state == "failed" or (state in ("sent", "held") and taken not in (recipient, None)):
-                yield f"mail {key} to {recipient} is {state} ({reason}), and was accepted for {taken}"
-            if (taken is None and state == "sent") or (taken is not None and state not in ("sent", "held")):
-                yield f"mail {key} is {state} ({reason}), and was {'not ' if taken is None else ''}accepted"
-        yield from (f"mail {id} to {recipient} is in no outbox" for id, recipient in accepted.items())
-        for what, wanted in truth.mails_called_for(self.site).items():
-            there = _facts(truth.mails_sent(self._ask, ("sent", "held"))[what])
-            yield from (f"no {what} mail about {fact} was sent" for fact in sorted(_facts(wanted) - there))
-        calls = "select kind, key, state, reason from outbox where kind <> 'email' and state = 'failed'"
-        yield from (f"{kind} {key} is {state}: {reason}" for kind, key, state, reason in self._ask(calls))
-
-    def _wrong_audit(self) -> Iterator[str]:
-        """Rows that were not made once, by what the audit says: something done twice would have left its own line."""
-        for table, key in AUDITED.items():
-            made = f"""
-                select object_id, count(*) filter (where {_NOTHING.format("before")})
-                     - count(*) filter (where {_NOTHING.format("after")})
-                from audit_entries where object_type = %s group by 1
-            """
-            lines = {id: count for id, count in self._ask(made, table) if count}
-            for id in sorted({*self._ask(f"select {key} from {table}")} ^ lines.keys()):
-                yield f"{table} {id} is {'not ' if id in lines else ''}here; the audit tells otherwise"
-            yield from (f"{table} {id} was made {count} times" for id, count in lines.items() if count != 1)
 
     def _left_for_the_night(self) -> list[str]:
         """What a comparison with the site finds to repair: nothing must be left to it."""
@@ -450,12 +411,16 @@ class Run:
         outcome.twice = len(self.mail.taken) - len({id for id, _ in self.mail.taken})
         with suppress(psycopg.OperationalError):
             (outcome.held,) = self._ask("select count(*) from outbox where state = 'held'")
+            (outcome.found,) = self._ask("select count(*) from found_events where webhook_at is null")
+            (outcome.died_with,) = self._ask("select count(*) from inbox_events where starts > 1")
             outcome.findings = dict(self._ask("select kind, count(*) from findings group by 1"))
 
     def keep(self, differences: list[str]) -> None:
         """Keep in the folder what a person needs to understand a run that went wrong."""
         (self.folder / "differences.txt").write_text("\n".join(differences))
         (self.folder / "blows.txt").write_text("\n".join(self.reaper.told))
+        for server in (self.postgres, self.valkey):
+            shutil.copy(server.log, self.folder)
         rows = self.folder / "rows"
         rows.mkdir()
         with suppress(psycopg.OperationalError), psycopg.connect(self.url) as connection:
@@ -472,11 +437,6 @@ class Run:
             cursor = connection.execute(query, values or None)
             found = cursor.fetchall() if cursor.description else []
         return [row[0] if len(row) == 1 else row for row in found]
-
-
-def _facts(told: dict[Any, Any]) -> set[str]:
-    """What mails are about, whoever reads them: who that was may have changed since."""
-    return {str(about[0] if isinstance(about, tuple) else about) for about in told}
 
 
 def _environment() -> dict[str, str]:

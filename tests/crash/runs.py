@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ USUAL = Order(seed=0)
 def main(arguments: Sequence[str]) -> int:
     """Do the runs that are asked for; 1 where one of them failed."""
     asked = _asked(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it wants the summary, and nothing left
     outcomes: list[Outcome] = []
     try:
         for order in _orders(asked):
@@ -68,6 +70,7 @@ def line_of(outcome: Outcome) -> str:
         f"seed {outcome.order.seed}: {'FAILED' if outcome.differences else 'ok'} in {outcome.seconds:.0f} s;"
         f" {outcome.blows.total()} blows ({blows}); {outcome.events} events, {outcome.dropped} dropped,"
         f" {sent['attempts']} deliveries ({sent['accepted']} accepted, {sent['failed']} events given up);"
+        f" {outcome.found} found by reconciling, {outcome.died_with} in whose midst a process died;"
         f" {outcome.mails} mails, {outcome.held} held"
     )
 
@@ -98,6 +101,8 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         "events that the site gave up": sent["failed"],
         "deliveries": sent["attempts"],
         "acknowledged": sent["accepted"],
+        "events found by reconciling": sum(outcome.found for outcome in outcomes),
+        "events in whose midst a process died": sum(outcome.died_with for outcome in outcomes),
         "mails accepted by the mail server": sum(outcome.mails for outcome in outcomes),
         "mails accepted twice": sum(outcome.twice for outcome in outcomes),
         "mails held for a person": sum(outcome.held for outcome in outcomes),
