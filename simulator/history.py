@@ -10,6 +10,7 @@ from .deeds import MoneyDeeds, NothingThere
 from .site import Site
 from .state import Refused
 
+LONGEST = 145  # days of a life
 _START = datetime(2021, 1, 4, 14, 0, tzinfo=UTC)
 
 
@@ -29,13 +30,14 @@ def history(seed: int, customers: int = 3, actions: int = 25, *, stale: bool = F
 
 
 def life(seed: int, end: datetime, *, stale: bool = True) -> Site:
-    """One customer's life of some months, or that of two who have to do with each other, on a site of their own.
+    """One customer's life of some weeks or months, or that of two who have to do with each other, on their own site.
 
     Lives of different seeds share no id, and all end at the same instant: any number of them can be told to one
     receiver as if they were one site's.
     """
     dice = random.Random(f"{seed} life")
-    past = _Past(seed, stale, end - dice.randint(3, 120) * timedelta(days=1) - timedelta(seconds=dice.randrange(86400)))
+    days = min(LONGEST, 3 + dice.expovariate(1 / 32))
+    past = _Past(seed, stale, end - timedelta(seconds=int(days * 86400)))
     past.site.invoice_prefix, past.site.credit_note_prefix = f"F-{seed}-", f"NC-{seed}-"
     for number in range(1, 3 if dice.random() < 0.25 else 2):
         past.deeds.order(past.deeds.new_customer(f"{seed}-{number}"))
