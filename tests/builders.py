@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
+import io
 import itertools
 import json
 import re
@@ -79,6 +80,20 @@ class Quittance:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}
         return self._client.post(to, data=raw, headers=headers)
+
+    def call(self, body: bytes) -> str:
+        """The same as a server makes it, without a client around it, for very many of them: how it is answered."""
+        environ = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": "/webhooks/chargebee",
+            "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_AUTHORIZATION": AUTHORIZATION,
+            "wsgi.input": io.BytesIO(body),
+        }
+        told: list[Any] = []
+        self.receiver.wsgi_app(environ, lambda status, headers: told.append(status))
+        return str(told[0])
 
     def take(self, *bodies: Body | bytes) -> None:
         """Post these, which must all be taken, and work off what follows."""

@@ -104,10 +104,10 @@ def sell(quittance: Quittance, terms: list[Term]) -> None:
 
 
 def sweeps(terms: list[Term]) -> list[datetime]:
-    """The sweeps, a minute apart, that come last before a term's instant and first at it or after; no others matter."""
+    """A second before each term's instant; and of sweeps a minute apart, the first at it or after."""
     start = min(term.ends_at for term in terms) - timedelta(minutes=2, seconds=-17)
-    turns = {(term.ends_at - start) // SWEEP for term in terms}
-    return [start + SWEEP * turn for turn in sorted(turns | {turn + 1 for turn in turns})]
+    turns = {-(-(term.ends_at - start) // SWEEP) for term in terms}
+    return sorted({start + SWEEP * turn for turn in turns} | {term.ends_at - timedelta(seconds=1) for term in terms})
 
 
 def now(quittance: Quittance) -> datetime:
