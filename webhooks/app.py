@@ -50,8 +50,10 @@ def create_app(settings: Settings) -> Application:
     postbox = Postbox(settings, store, bell)
     schema = health.Schema.of()
 
-    # Only other methods come here, to be told which is taken.
-    app.add_url_rule(EVENTS, "events", methods=["POST"], provide_automatic_options=False)
+    # Other methods come here, to be told which is taken; and what is spelled in another way (`post`, two slashes).
+    @app.post(EVENTS, provide_automatic_options=False)
+    def take_event() -> Response:
+        return jsonify(status=app.receiver.take(request.environ))
 
     @app.post("/webhooks/mail", provide_automatic_options=False)
     def take_report() -> Response:

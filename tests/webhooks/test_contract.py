@@ -262,3 +262,12 @@ def test_a_refusal_repeats_nothing_of_what_was_sent(send):
         Call(authorization=basic("chargebee:secret-d")),
     ):
         assert b"secret" not in json.dumps(send(call).json).encode()
+
+
+@pytest.mark.parametrize("spelled", [{"path": "/" + PATH}, {"method": "post"}])
+def test_a_call_that_is_spelled_in_another_way_is_taken_or_refused_but_never_a_fault(client, db, spelled):
+    environ = {"REQUEST_METHOD": spelled.get("method", "POST"), "PATH_INFO": spelled.get("path", PATH)}
+    headers = {"Authorization": FIRST, "Content-Type": "application/json"}
+    answer = client.post(PATH, data=an_event(), headers=headers, environ_overrides=environ)
+    assert answer.status_code < 500
+    assert db.execute("select count(*) from inbox_events").fetchone() == (int(answer.status_code == 200),)
