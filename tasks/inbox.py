@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -92,7 +93,8 @@ def take_in(
     now = clock.now(session)
     kept = {"event_type": OBJECT_READ, "api_version": "v2", "content": content}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
-    body = kept | {"id": f"read:{digest}", "object": "event", "occurred_at": int(now.timestamp())}
+    # Rounded up: of two snapshots of one version the later one counts, and what happened in this second came before.
+    body = kept | {"id": f"read:{digest}", "object": "event", "occurred_at": math.ceil(now.timestamp())}
     customers = {each["customer_id"] for each in content.values() if each.get("customer_id")}
     customers |= {each["id"] for kind, each in content.items() if kind == "customer"}
     row = insert(InboxEvent).values(

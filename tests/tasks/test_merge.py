@@ -11,7 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.events import Event
+from models import clock
+from models.session import transaction
 from simulator import Site
+from tasks.inbox import take_in
 from tests.builders import JANUARY, Body, Quittance, a_customer, a_subscription, an_event, seconds
 
 _ids = itertools.count(1)
@@ -136,6 +139,14 @@ def test_after_a_tie_the_api_says_what_is_true(with_api: Quittance, site: Site) 
     with_api.take(an_event(wrong[1], at=JANUARY + timedelta(minutes=2)))
     assert with_api.rows("select first_name from customers") == ["Marie"]
     assert with_api.rows("select count(*) from outbox") == [1]
+
+
+def test_what_is_read_in_the_second_of_a_tie_came_after_it(quittance: Quittance) -> None:
+    with transaction(quittance.engine) as session:
+        now = clock.now(session)
+        take_in(session, {"customer": a_customer()})
+    (read,) = quittance.rows("select raw from inbox_events")
+    assert Event.from_body(read).snapshots[0].tie_at >= now
 
 
 def test_what_the_api_shows_is_no_tie_to_report(with_api: Quittance, site: Site) -> None:
