@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -115,9 +116,10 @@ def send(
     except SendAborted:
         raise NotYet("the lease went to another worker before the message left") from None
     except RecipientRefused as refused:
-        with transaction(delivery.engine) as session:
-            mark_dead(session, reader.address, customer_id=row.customer_id, reason=refused.answer, reported_by="smtp")
-        return Outcome("failed", str(refused))
+        mark = partial(
+            mark_dead, address=reader.address, customer_id=row.customer_id, reason=refused.answer, reported_by="smtp"
+        )
+        return Outcome("failed", str(refused), also=mark)
     return Outcome("sent", None, kept | {"reply": reply})
 
 

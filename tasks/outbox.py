@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -98,11 +99,15 @@ def queue_callback(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one attempt ended. What is `sent` may carry what is kept of it: reply, message_id, subject, text, said."""
+    """How one attempt ended. What is `sent` may carry what is kept of it: reply, message_id, subject, text, said.
+
+    `also` is done in the transaction that records the ending: a death between the two would leave one of them alone.
+    """
 
     state: Literal["sent", "suppressed", "held", "failed"]
     reason: str | None = None
     kept: dict[str, Any] = field(default_factory=dict)
+    also: Callable[[Session], None] | None = None
 
 
 class Withheld(Exception):
@@ -236,7 +241,7 @@ def deliver_one(delivery: Delivery) -> None:
             else:
                 _try_again(delivery, surprise)
         else:
-            _finish(delivery, outcome.state, outcome.reason, **outcome.kept)
+            _finish(delivery, outcome.state, outcome.reason, also=outcome.also, **outcome.kept)
 
 
 def _claim(engine: Engine, couriers: Couriers, queue: str) -> Delivery | None:
@@ -280,16 +285,18 @@ def _run_out_of_time(delivery: Delivery) -> None:
 def _fail(delivery: Delivery, reason: str) -> None:
     row = delivery.row
     log.error("delivery failed", reason=reason, attempts=row.attempts)
-    with transaction(delivery.engine) as session:
-        finding = Finding(
-            kind="delivery_failed", severity="error", object_type="outbox", object_id=row.key, detail=reason
-        )
-        findings.note(session, [finding])
-    _finish(delivery, "failed", reason)
+    finding = Finding(kind="delivery_failed", severity="error", object_type="outbox", object_id=row.key, detail=reason)
+    _finish(delivery, "failed", reason, also=lambda session: findings.note(session, [finding]))
 
 
 def _finish(
-    delivery: Delivery, state: str, reason: str | None, *, pause: timedelta = timedelta(0), **kept: Any
+    delivery: Delivery,
+    state: str,
+    reason: str | None,
+    *,
+    pause: timedelta = timedelta(0),
+    also: Callable[[Session], None] | None = None,
+    **kept: Any,
 ) -> None:
     blank = dict.fromkeys(("reply", "subject", "text", "message_id", "locale", "said"))
     if "said" in kept:
@@ -301,6 +308,8 @@ def _finish(
             return
         if state != "new":
             session.add(_ended(delivery.row, "sending" if delivery.began else "new", state, reason))
+        if also:
+            also(session)
     if state != "new":
         log.info(f"delivery {state}", reason=reason)
 
