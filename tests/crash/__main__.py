@@ -16,6 +16,7 @@ from local.children import LocalError
 # A flag: the module whose main() takes what follows it and gives the exit code, and what is asked for.
 WAYS: dict[str, tuple[str, str]] = {
     "--fuzz": ("tests.crash.fuzz", "[N] [--seed S]: so many calls of nonsense to the receiver"),
+    "--pairs": ("tests.crash.pairs", "[--seed S]: deaths at two points, one after the other, for all pairs of them"),
     "--histories": ("tests.crash.histories", "[N] [--seed S]: so many customers' lives, each compared with its end"),
 }
 RUNS = "tests.crash.runs"

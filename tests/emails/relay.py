@@ -34,13 +34,14 @@ class Relay:
     """Serves connections one after the other, each by the same script: a step's name to an answer, CUT, STALL or DRIP.
 
     A step is "greeting", a command, "dot" or "after dot". `cut_in_body`: hang up after so many bytes of a message.
-    `messages` are those that it took; `dots` counts final dots seen, answered or not.
+    `messages` are those that it took; `dots` counts final dots seen, answered or not. `nobody` has no mailbox here.
     """
 
     script: Mapping[str, str] = field(default_factory=dict)
     cut_in_body: int | None = None
     tls: ssl.SSLContext | None = None
     tls_from_the_start: bool = False
+    nobody: str | None = None
     messages: list[bytes] = field(default_factory=list)
     dots: int = 0
     heard: list[str] = field(default_factory=list)
@@ -65,6 +66,13 @@ class Relay:
 
     def take(self, message: bytes) -> None:
         self.messages.append(message)
+
+    def settle(self) -> None:
+        """Return when every connection that was made before this call has been served."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as line:
+            line.sendall(b"QUIT\r\n")
+            while line.recv(1000):
+                pass
 
     def _serve(self) -> None:
         while not self._stop.is_set():
@@ -93,6 +101,9 @@ class _Conversation:
             line = self.line()
             self.relay.heard.append(line.decode())
             word = line.split()[0].decode().upper()
+            if word == "RCPT" and self.relay.nobody and self.relay.nobody in line.decode():
+                self.connection.sendall(b"550 5.1.1 no such mailbox\r\n")
+                continue
             self.tell(word)
             if word == "STARTTLS" and self.relay.tls:
                 self.connection = self.relay.tls.wrap_socket(self.connection, server_side=True)
