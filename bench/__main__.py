@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from local.children import LocalError
 
 BENCHMARKS = {
-    "receive": ("bench.receive", "events taken by HTTP, beside a minimal durable Flask receiver"),
+    "receive": ("bench.receive", "events taken by HTTP, beside a minimal durable Flask receiver, or a peer"),
+    "start": ("bench.start", "from the receiver's start to its first answer, beside the minimal one"),
+    "memory": ("bench.memory", "memory of the receiver's processes, and whether it grows"),
     "apply": ("bench.apply", "events applied by two processes, beside bare psycopg that writes the same rows"),
     "workers": ("bench.workers", "events applied by a real worker of two processes, beside one of one"),
     "burst": ("bench.burst", "a burst over HTTP until all is applied, beside a peer that applies inline"),

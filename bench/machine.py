@@ -35,6 +35,29 @@ def described(postgres: str) -> str:
 
 def cpu_seconds(root: int) -> float:
     """Processor time that a process and its children have used so far, those that have ended included."""
+    children, used = _processes()
+    total, wanted = 0, [root]
+    while wanted:
+        pid = wanted.pop()
+        total += used.get(pid, 0)
+        wanted += children[pid]
+    return total / _TICK
+
+
+def children_of(pid: int) -> list[int]:
+    return _processes()[0][pid]
+
+
+def memory(pid: int) -> float:
+    """What a process holds, in MB; of what it shares with others, its part."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    raise LocalError(f"/proc/{pid}/smaps_rollup does not tell what the process shares: use a newer kernel")
+
+
+def _processes() -> tuple[dict[int, list[int]], dict[int, int]]:
+    """The children of each process, and the ticks that each has used, those of ended children included."""
     children: dict[int, list[int]] = defaultdict(list)
     used: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
@@ -45,12 +68,7 @@ def cpu_seconds(root: int) -> float:
                 continue
             children[int(fields[1])].append(int(entry.name))
             used[int(entry.name)] = sum(map(int, fields[11:15]))
-    total, wanted = 0, [root]
-    while wanted:
-        pid = wanted.pop()
-        total += used.get(pid, 0)
-        wanted += children[pid]
-    return total / _TICK
+    return children, used
 
 
 class Others:

@@ -1,77 +1,51 @@
-"""How many events a second the receiver takes, beside a minimal durable receiver on the same servers.
+"""How many events a second the receiver takes, beside a minimal durable receiver on the same servers, or a peer.
 
-Both are served by granian (2 workers, 4 threads each) and store in a PostgreSQL that forces to disk. They take turns,
+All are served by granian (2 workers, 4 threads each) and store in a PostgreSQL that forces to disk. They take turns,
 under the same load from as many connections, and the ratio is taken within each repetition.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
-import http.client
-import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
-import psycopg
-from psycopg.sql import SQL, Identifier
-
 from bench import machine
-from bench.events import a_card_payment
 from bench.figures import Noise, ratios, spread, told
-from bench.load import Answers, Load, best_client
+from bench.peers import Peer, djstripe
+from bench.posting import Answer, post
+from bench.receivers import Receiver, serving
 from bench.stack import Stack, running
-from local.children import LocalError, free_port
+from local.children import LocalError
 
-SIDES = ("minimal", "quittance")
-_APPS = {"minimal": "bench.minimal:app", "quittance": "webhooks.wsgi:app"}
-_TABLES = {"minimal": "minimal_events", "quittance": "inbox_events"}
-_MINIMAL = "create table minimal_events (seq bigint generated always as identity primary key, raw bytea not null)"
+_WARM = 500  # requests before a sample
 
 
 @dataclass(frozen=True)
 class Sample:
     """One side under load once."""
 
-    answers: Answers
+    rate: float  # requests a second
+    p50: float  # milliseconds
+    p99: float
     cpu: float  # milliseconds of the receiver's processes for one request
     postgres: float  # the same of PostgreSQL's
     noise: Noise
 
-    @property
-    def rate(self) -> float:
-        return self.answers.fine / self.answers.seconds
-
-
-@dataclass(frozen=True)
-class Receiver:
-    """One side, which runs: where it listens, its main process, and what it writes."""
-
-    port: int
-    pid: int
-    database_url: str
-    table: str
-
-    def stored(self) -> int:
-        with psycopg.connect(self.database_url) as connection:
-            ((count,),) = connection.execute(SQL("select count(*) from {}").format(Identifier(self.table))).fetchall()
-        return int(count)
-
-    def empty(self) -> None:
-        with psycopg.connect(self.database_url, autocommit=True) as connection:
-            connection.execute(SQL("truncate {}").format(Identifier(self.table)))
-            connection.execute("checkpoint")
-
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev bench receive", description=__doc__)
+    parser.add_argument("--peer", choices=("minimal", "djstripe"), default="minimal", help="(%(default)s)")
     parser.add_argument("--reps", type=int, default=5, help="repetitions of both sides (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=4, help="of load for each sample (%(default)s)")
+    parser.add_argument("--requests", type=int, default=6000, help="that we get in a sample (%(default)s)")
+    parser.add_argument("--peer-requests", type=int, help="that the other gets (as many; dj-stripe a fifth)")
     parser.add_argument("--connections", type=int, default=16, help="kept open at once (%(default)s)")
     parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
-    parser.add_argument("--client", choices=("c", "python"), default=best_client(), help="here: %(default)s")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.peer_requests is None:
+        options.peer_requests = options.requests // (5 if options.peer == "djstripe" else 1)
+    return options
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -83,96 +57,69 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:
-    event, password = a_card_payment(), secrets.token_urlsafe(24)
-    authorization = "Basic " + base64.b64encode(f"chargebee:{password}".encode()).decode()
-    load = Load(event.raw, event.id, authorization, options.connections)
+    sides = (options.peer, "quittance")
     print(
-        f"Load: {options.client}, {options.connections} connections, {options.seconds:g} s a sample, "
-        f"{options.reps} repetitions; a payment_succeeded of {len(event.raw)} bytes, each under its own id.\n"
+        f"{options.connections} connections, {options.reps} repetitions. Load: post.c.\n\n"
+        "side         req/s   p50 ms   p99 ms   CPU ms/req: receiver   PostgreSQL   others before   others during"
     )
-    print("side         req/s   p50 ms   p99 ms   CPU ms/req: receiver   PostgreSQL   others before   others during")
-    samples: dict[str, list[Sample]] = {side: [] for side in SIDES}
+    samples: dict[str, list[Sample]] = {side: [] for side in sides}
     with ExitStack() as running_now:
-        receivers = {side: running_now.enter_context(_serving(stack, side, password, load)) for side in SIDES}
+        receivers: dict[str, Receiver | Peer] = {"quittance": running_now.enter_context(serving(stack, "quittance"))}
+        if options.peer == "djstripe":
+            receivers["djstripe"] = running_now.enter_context(djstripe(stack, store_only=True))
+        else:
+            receivers["minimal"] = running_now.enter_context(serving(stack, "minimal"))
         for repetition in range(options.reps):
-            for side in SIDES if repetition % 2 == 0 else reversed(SIDES):
-                sample = _sample(receivers[side], stack, load, options)
+            for side in sides if repetition % 2 == 0 else reversed(sides):
+                sample = _sample(receivers[side], stack, side, options)
                 samples[side].append(sample)
                 print(
-                    f"{side:9} {sample.rate:8.0f} {sample.answers.p50:8.1f} {sample.answers.p99:8.1f} "
+                    f"{side:9} {sample.rate:8.0f} {sample.p50:8.1f} {sample.p99:8.1f} "
                     f"{sample.cpu:22.3f} {sample.postgres:12.3f} "
                     f"{sample.noise.before:15.2f} {sample.noise.during:15.2f}",
                     flush=True,
                 )
-    _summarise(samples)
+    _summarise(samples, options.peer)
     return samples
 
 
-def _summarise(samples: dict[str, list[Sample]]) -> None:
+def _summarise(samples: dict[str, list[Sample]], peer: str) -> None:
     print("\nmedian [least - greatest]")
-    for side in SIDES:
+    for side, taken in samples.items():
         print(
-            f"{side:9} {spread([s.rate for s in samples[side]])} req/s, "
-            f"p50 {spread([s.answers.p50 for s in samples[side]], 1)} ms, "
-            f"p99 {spread([s.answers.p99 for s in samples[side]], 1)} ms, "
-            f"CPU {spread([s.cpu for s in samples[side]], 3)} ms/req, "
-            f"PostgreSQL's {spread([s.postgres for s in samples[side]], 3)}"
+            f"{side:9} {spread([s.rate for s in taken])} req/s, p50 {spread([s.p50 for s in taken], 1)} ms, "
+            f"p99 {spread([s.p99 for s in taken], 1)} ms, CPU {spread([s.cpu for s in taken], 3)} ms/req, "
+            f"PostgreSQL's {spread([s.postgres for s in taken], 3)}"
         )
-    ours, theirs = samples["quittance"], samples["minimal"]
+    ours, theirs = samples["quittance"], samples[peer]
     rates = ratios([s.rate for s in ours], [s.rate for s in theirs])
-    print(f"requests: quittance / minimal = {spread(rates, 2)}  ({', '.join(f'{each:.2f}' for each in rates)})")
-    print(f"CPU:      quittance / minimal = {spread(ratios([s.cpu for s in ours], [s.cpu for s in theirs]), 2)}")
-    print(told([s.noise for side in SIDES for s in samples[side]]))
+    print(f"requests: quittance / {peer} = {spread(rates, 2)}  ({', '.join(f'{each:.2f}' for each in rates)})")
+    print(f"CPU:      quittance / {peer} = {spread(ratios([s.cpu for s in ours], [s.cpu for s in theirs]), 2)}")
+    print(told([s.noise for taken in samples.values() for s in taken]))
 
 
-def _sample(receiver: Receiver, stack: Stack, load: Load, options: argparse.Namespace) -> Sample:
-    receiver.empty()
-    warm = load.run(receiver.port, 1, stack.home, options.client)
+def _sample(receiver: Receiver | Peer, stack: Stack, side: str, options: argparse.Namespace) -> Sample:
+    count = options.requests if side == "quittance" else options.peer_requests
+    if isinstance(receiver, Receiver):
+        receiver.empty()
+    prepared = list(receiver.requests(_WARM + count))
+    post(prepared[:_WARM], receiver.port, stack.home, connections=options.connections)
     before = machine.wait_for_quiet(options.patience)
     pids = receiver.pid, stack.postgres.pid
     used = [machine.cpu_seconds(pid) for pid in pids]
     with machine.measured() as cost:
-        answers = load.run(receiver.port, options.seconds, stack.home, options.client)
-    ours, postgres = (machine.cpu_seconds(pid) - then for pid, then in zip(pids, used, strict=True))
-    if answers.failed or answers.unavailable or not answers.fine:
-        raise LocalError(f"{answers.failed} requests failed, {answers.fine} did not; look at the log of the receiver")
-    stored = receiver.stored()
-    if stored < warm.fine + answers.fine:
-        raise LocalError(f"{warm.fine + answers.fine} events were answered with 200, {stored} are in {receiver.table}")
-    noise = Noise(before, cost.others)
-    return Sample(answers, 1000 * ours / answers.fine, 1000 * postgres / answers.fine, noise)
+        answers = post(prepared[_WARM:], receiver.port, stack.home, connections=options.connections)
+    cpu, postgres = (1000 * (machine.cpu_seconds(pid) - then) / count for pid, then in zip(pids, used, strict=True))
+    _check(receiver, answers, _WARM + count)
+    times = sorted((each.answered - each.sent) / 1000 for each in answers)
+    seconds = (max(each.answered for each in answers) - min(each.sent for each in answers)) / 1e6
+    p50, p99 = times[len(times) // 2], times[int(0.99 * (len(times) - 1))]
+    return Sample(count / seconds, p50, p99, cpu, postgres, Noise(before, cost.others))
 
 
-@contextmanager
-def _serving(stack: Stack, side: str, password: str, load: Load) -> Iterator[Receiver]:
-    port = free_port()
-    with stack.database() as database_url:
-        if side == "minimal":
-            with psycopg.connect(database_url) as connection:
-                connection.execute(_MINIMAL)
-            environment = {"AUTHORIZATION": load.authorization}
-        else:
-            environment = {
-                "QUITTANCE_ENV": "production",
-                "BROKER_URL": stack.valkey.url(),
-                "WEBHOOK_CREDENTIALS": f"chargebee:{password}",
-                "SECRET_KEY": secrets.token_urlsafe(48),
-                "PUBLIC_URL": "https://quittance.example",
-            }
-        granian = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-        arguments = [*granian, "--workers", "2", "--blocking-threads", "4", _APPS[side]]
-        environment |= {"DATABASE_URL": database_url}
-        with stack.process(*arguments, environment=environment, answers=lambda: _listens(port)) as server:
-            yield Receiver(port, server.pid, database_url, _TABLES[side])
-
-
-def _listens(port: int) -> bool:
-    """Whether a web server answers there, whatever it says."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().status > 0
-    except OSError:
-        return False
-    finally:
-        connection.close()
+def _check(receiver: Receiver | Peer, answers: Sequence[Answer], sent: int) -> None:
+    """Every request was answered with 200, and is in the table."""
+    if refused := [each.status for each in answers if each.status != 200]:
+        raise LocalError(f"{len(refused)} of {len(answers)} were not answered with 200, the first with {refused[0]}")
+    if isinstance(receiver, Receiver) and (stored := receiver.stored()) != sent:
+        raise LocalError(f"{sent} events were answered with 200, {stored} are in {receiver.table}")

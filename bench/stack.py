@@ -94,6 +94,7 @@ class Stack:
         program: Sequence[str | Path] = (sys.executable, "-m"),
         directory: Path = ROOT,
         name: str = "",
+        every: float = 0.1,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A child, `python -m ..` unless another program is named, from its first answer to the end of the block."""
         name = name or arguments[-1]
@@ -106,7 +107,7 @@ class Stack:
                 directory=directory,
             )
         try:
-            if not children.wait_until(lambda: answers() or child.poll() is not None, 30, every=0.1) or child.poll():
+            if not children.wait_until(lambda: answers() or child.poll() is not None, 30, every=every) or child.poll():
                 end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
                 raise LocalError(f"{name} did not start; the end of its log is:\n{end}")
             yield child

@@ -8,7 +8,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import apply, burst, events, growth, latency, mail, receive, slow_clients, tables, webhooks, workers
+from bench import (
+    apply,
+    burst,
+    events,
+    growth,
+    latency,
+    mail,
+    memory,
+    receive,
+    slow_clients,
+    start,
+    tables,
+    webhooks,
+    workers,
+)
 from bench.__main__ import BENCHMARKS, main
 from bench.stack import Stack, running
 from emails import kinds
@@ -37,11 +51,11 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(capsys: pytest.Ca
 
 @pytest.mark.long
 def test_receive_measures_both_sides(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--reps", "1", "--seconds", "0.5", "--connections", "2", "--patience", "0", "--client", "python"]
+    options = "--reps 1 --requests 200 --connections 2 --patience 0".split()
     samples = receive.measure(stack, receive.parse(options))
-    for side in receive.SIDES:
+    for side in ("minimal", "quittance"):
         (sample,) = samples[side]
-        assert sample.answers.fine > 0
+        assert sample.rate > 0
         assert sample.cpu > 0
     assert "requests: quittance / minimal = " in capsys.readouterr().out
 
@@ -69,6 +83,21 @@ def test_latency_is_seen_from_answer_to_commit(stack: Stack, capsys: pytest.Capt
     assert min(sample.answer) > 0
     assert min(sample.applied) > 0
     assert "p50 until applied / p50 of the answer = " in capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_start_measures_both_sides(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    samples = start.measure(stack, start.parse("--reps 1 --patience 0".split()))
+    assert all(samples[side][0].seconds > 0 for side in start.SIDES)
+    assert "start: quittance / minimal = " in capsys.readouterr().out
+
+
+@pytest.mark.long
+def test_memory_is_seen_after_every_tenth_of_the_events(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    samples = memory.measure(stack, memory.parse("--events 100 --connections 2".split()))
+    assert [sample.events for sample in samples] == list(range(10, 101, 10))
+    assert all(0 < sample.greatest < sample.all for sample in samples)
+    assert "in 100,000 events" in capsys.readouterr().out
 
 
 @pytest.mark.long
