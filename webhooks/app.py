@@ -23,7 +23,7 @@ _SECURITY = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 class Application(Flask):
-    """Flask, but for the events: to route a request and put it into its context costs more than to insert a row."""
+    """Flask, but events are taken before it: its routing, contexts and objects are a fifth of the receiver's time."""
 
     receiver: Receiver
 

@@ -68,7 +68,7 @@ class Receiver:
             head = body.read(raw)
         except body.Unreadable as reason:
             raise Problem(400, str(reason)) from None
-        # What is stored is not logged: its row tells as much, and the line cost as much as a third of the insert.
+        # What is stored is not logged: its row tells as much, and a line costs half as much as the insert.
         if self._store.write(INSERT, _row(head, raw)):
             self._doorbell.ring("events")
             return "stored"
