@@ -86,6 +86,7 @@ class Points:
 
         self.around(PGDialect_psycopg, "do_commit", commit)
         self.around(Store, "ask", statement)
+        self.around(Store, "write", statement)
 
     def _at_the_broker(self) -> None:
         """A ring is published by a thread; whoever rings waits here: a death finds the same each time."""
