@@ -63,6 +63,8 @@ def bring_followup_in_line(world: World, invoice: Invoice, change: Change | None
     elif row.open and not was_open:
         world.change(row, opened_at=world.cause.at, closed_at=None)
         _tell(world, "reopened", before, row)
+        if world.rules.tells_finance:  # once: unless the case was closed again before they were told
+            queue_email(world, "finance_new_case", invoice.id, invoice.customer_id)
     elif _shown(row) != before:
         _tell(world, "changed", before, row)
 

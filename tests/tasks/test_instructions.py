@@ -87,6 +87,15 @@ def test_each_of_the_finance_team_gets_their_own(db_url: str, tmp_path: Path) ->
     quittance.close()
 
 
+def test_finance_hears_of_a_case_that_was_closed_before_they_heard_and_is_open_again(quittance: Quittance) -> None:
+    quittance.post(an_event(by("check"), an_invoice(1)))
+    quittance.take(an_event(an_invoice(2, paid=6784)))
+    assert quittance.rows(CASES) == [("finance_new_case:F-1:0", "suppressed")]
+    quittance.take(an_event(an_invoice(3)))  # the cheque bounced
+    assert quittance.rows(CASES) == [("finance_new_case:F-1:0", "sent")]
+    assert len(quittance.mails(to_staff=True)) == 1
+
+
 def test_without_a_finance_team_nothing_is_queued(db_url: str, tmp_path: Path) -> None:
     quittance = Quittance(db_url, tmp_path, FINANCE_EMAILS="")
     quittance.take(an_event(by("check"), an_invoice(1)))
