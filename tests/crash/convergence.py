@@ -83,6 +83,12 @@ _TIME_GOES_BY = (
     "update outbox set due_at = now(), lease_until = now() where lease_until between now() and now() + interval '95 s'",
     "update readings set due_at = now() where problem is not null or due_at between now() and now() + interval '95 s'",
 )
+MOST_WAITING = 60  # events and mails that nobody has tried yet; with more of them the site's time stands still
+_NEVER_TRIED = f"""
+    select id from inbox_events where status = 'pending' and starts = 0
+    union all select key from outbox where state = 'new' and attempts = 0 and due_at <= now()
+    limit {MOST_WAITING + 1}
+"""
 _LEFT_OVER = """
     select 'event ' || id from inbox_events where status = 'pending'
     union all select state || ' ' || key from outbox where state in ('new', 'sending')
@@ -287,12 +293,13 @@ class Run:
             self.clock.follow(self.site.now)
         self.simulation.send_due()
         if self._luck.random() < 0.9:  # a retry comes minutes later, when whoever was away is back: mostly
-            wait_until(self._is_ready, 20, every=0.1)
+            wait_until(self._keeps_up, 20, every=0.1)
 
-    def _is_ready(self) -> bool:
-        """Does the receiver take events now?"""
-        with suppress(httpx.TransportError):
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", trust_env=False).status_code == 200
+    def _keeps_up(self) -> bool:
+        """Does the receiver take events now, and are the workers about where the site is?"""
+        with suppress(httpx.TransportError, psycopg.OperationalError):
+            ready = httpx.get(f"http://127.0.0.1:{self.port}/readyz", trust_env=False).status_code == 200
+            return ready and len(self._ask(_NEVER_TRIED)) <= MOST_WAITING
         return False
 
     def _time_for(self, job: str) -> None:
@@ -320,15 +327,19 @@ class Run:
     # ---- coming to rest ----------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Let nothing go wrong any more, send what waits to be sent, and wait until everything is worked off."""
+        """Let nothing go wrong any more, send what waits to be sent, and wait until everything is worked off.
+
+        Mail server and API have their moods until everything was tried once.
+        """
         self.reaper.rest()
-        self.faults.clear()
-        self.mail.moody = 0
         self.simulation.chaos = Chaos()
         self._wait(self._is_open)
         self._in_the_background(self.simulation.deliveries.send_rest)
         self._in_the_background(lambda: self.simulation.advance(hours=1))
         self.clock.follow(self.site.now)
+        self._wait(lambda: not self._ask(_NEVER_TRIED))
+        self.faults.clear()
+        self.mail.moody = 0
         (began,) = self._ask("select business_now()")
         self._every_second(lambda: self._is_read("events", began) and not self._left_over(), "tasks.reconcile_events",
                            "tasks.carry_out_due_cancellations")  # fmt: skip
