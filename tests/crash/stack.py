@@ -44,8 +44,8 @@ class Stack:
     def worker(self, name: str = "worker", *, processes: int = 1, app: str = "worker.app", **environ: str) -> Process:
         return self._celery(name, app, "worker", "-c", str(processes), "-n", f"{name}@%h", environ=environ)
 
-    def beat(self, name: str = "beat") -> Process:
-        return self._celery(name, "worker.app", "beat", "-S", "celery.beat:Scheduler", environ={})
+    def beat(self, name: str = "beat", **environ: str) -> Process:
+        return self._celery(name, "worker.app", "beat", "-S", "celery.beat:Scheduler", environ=environ)
 
     def receiver(self) -> Process:
         """Start the receiver and wait until it serves; it is posted to from then on."""

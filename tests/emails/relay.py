@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 CUT = "cut"  # hang up instead of answering
+WAIT = "wait"  # answer as usual, once `go_on` is set
 STALL = "stall"  # answer nothing, and keep the connection open
 TAKEN = "taken"  # at the dot: take the message, then hang up without a word
 DRIP = "drip"  # a byte of an endless answer now and then
@@ -45,6 +46,7 @@ class Relay:
     messages: list[bytes] = field(default_factory=list)
     dots: int = 0
     heard: list[str] = field(default_factory=list)
+    go_on: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -59,6 +61,7 @@ class Relay:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        self.go_on.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(10)
@@ -110,7 +113,7 @@ class _Conversation:
             if word == "DATA" and self.answer_to(word).startswith("354"):
                 message = self.body()
                 self.relay.dots += 1
-                if self.answer_to("dot").startswith(("250", TAKEN)):
+                if self.answer_to("dot").startswith(("250", TAKEN, WAIT)):
                     self.relay.take(message)
                 self.tell("dot")
                 if self.relay.script.get("after dot") == CUT:
@@ -126,6 +129,9 @@ class _Conversation:
 
     def tell(self, step: str) -> None:
         answer = self.answer_to(step)
+        if answer == WAIT:
+            self.relay.go_on.wait()
+            answer = ANSWERS[step]
         if answer in (CUT, TAKEN):
             raise EOFError
         if answer == STALL:
