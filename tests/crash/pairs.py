@@ -13,7 +13,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,40 +72,41 @@ def _tell(chosen: argparse.Namespace, grounds: Sequence[tuple[str, str, str]]) -
     free = context.Queue()
     for ground in grounds:
         free.put(ground)
+    names = [chosen.chapter] if chosen.chapter else list(_CHAPTERS)
     total, told_at = Told(), time.monotonic()
     with context.Pool(len(grounds), _begin, (free,)) as pool:
         if chosen.only:
-            works = [(_one, (chosen.only,))]
-        else:
-            names = [chosen.chapter] if chosen.chapter else list(_CHAPTERS)
-            firsts = pool.map(_points_of, names)
-            if chosen.list:
-                _write_list(names, firsts)
-                return total
-            works = [
-                (_all_after, (name, point, chosen.seed, chosen.every))
-                for name, points in zip(names, firsts, strict=True)
-                for point in points
-            ]
-        for told in pool.imap_unordered(_do, works):
-            total.lives += told.lives
-            total.pairs += told.pairs
-            total.wrong |= told.wrong
-            for which, sentences in told.wrong.items():
-                print(f"\nOtherwise: ./dev chaos --pairs --only '{which}'", *sentences[:20], sep="\n  ", flush=True)
+            return _added(total, pool.apply(_one, (chosen.only,)))
+        points = dict(zip(names, pool.map(_points_of, names), strict=True))
+        if chosen.list:
+            _write_list(points)
+            return total
+        firsts = [(name, point, chosen.seed, chosen.every) for name in names for point in points[name]]
+        random.Random(chosen.seed).shuffle(firsts)  # so that a part of them, too, is of every chapter
+        for told in pool.imap_unordered(_all_after, firsts):
+            _added(total, told)
             if time.monotonic() > told_at + _EVERY:
                 told_at = time.monotonic()
                 print(f"{total.lives} lives, {total.pairs} pairs, {len(total.wrong)} otherwise", flush=True)
     return total
 
 
-def _write_list(names: Sequence[str], firsts: Sequence[Sequence[str]]) -> None:
+def _added(total: Told, told: Told) -> Told:
+    total.lives += told.lives
+    total.pairs += told.pairs
+    total.wrong |= told.wrong
+    for which, sentences in told.wrong.items():
+        print(f"\nOtherwise: ./dev chaos --pairs --only '{which}'", *sentences[:20], sep="\n  ", flush=True)
+    return total
+
+
+def _write_list(points: Mapping[str, Sequence[str]]) -> None:
     """points.txt: each point in the chapter that comes to it first."""
-    found: dict[str, str] = {}
-    for name, points in zip(names, firsts, strict=True):
-        found = dict.fromkeys(points, name) | found
-    lines = [f"{name} | {point}\n" for name in names for point, first in found.items() if first == name]
-    LIST.write_text("".join(lines))
+    known = set[str]()
+    with LIST.open("w") as file:
+        for name, listed in points.items():
+            file.writelines(f"{name} | {point}\n" for point in listed if point not in known)
+            known.update(listed)
 
 
 # ---- in one of the processes -----------------------------------------------------------------------------------------
@@ -122,11 +123,6 @@ def _points_of(name: str) -> list[str]:
     return list(dict.fromkeys(_life_of(_CHAPTERS[name]).reached[0]))
 
 
-def _do(work: tuple[Callable[..., Told], tuple[object, ...]]) -> Told:
-    deed, given = work
-    return deed(*given)
-
-
 def _one(said: str) -> Told:
     """What was printed, once more."""
     name, *points = said.split("; ")
@@ -134,8 +130,9 @@ def _one(said: str) -> Told:
     return _told(_CHAPTERS[name], deaths)[0]
 
 
-def _all_after(name: str, first: str, seed: int, every: int) -> Told:
-    """A death at this point, and then with each of those that may come second."""
+def _all_after(work: tuple[str, str, int, int]) -> Told:
+    """A death at a point, and then with each of those that may come second."""
+    name, first, seed, every = work
     chapter = _CHAPTERS[name]
     total, alone = _told(chapter, [(first, 1)])
     for second, deaths in _pairs(chapter, first, alone, seed):
