@@ -138,9 +138,9 @@ def _all_after(work: tuple[str, str, int, int]) -> Told:
     for second, deaths in _pairs(chapter, first, alone, seed):
         if every > 1 and random.Random(f"{seed} {name} {first} {second} every").randrange(every):
             continue
-        told, life = _told(chapter, deaths)
+        told, _ = _told(chapter, deaths)
         total.lives += told.lives
-        total.pairs += len(life.died_at) == 2
+        total.pairs += told.pairs
         total.wrong |= told.wrong
     return total
 
@@ -179,6 +179,7 @@ def _told(chapter: Chapter, deaths: Sequence[Death]) -> tuple[Told, Life]:
         wrong = amiss(_life_of(chapter), life)
     except Exception as surprise:  # the life ends, the others go on
         life, wrong = _outside.life, [f"{type(surprise).__name__}: {surprise}"]
+    told.pairs = int(len(life.died_at) == 2)
     if wrong:
         told.wrong[which] = wrong
     return told, life
