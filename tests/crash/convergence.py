@@ -97,6 +97,10 @@ _LEFT_OVER = """
 """
 
 
+class Cut(Exception):
+    """The site has been closed while its history went on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a run is to be."""
@@ -286,6 +290,8 @@ class Run:
 
     def _go_on(self) -> None:
         """Send what is due by now, and take our clock along; while the database is away, it is late."""
+        if self.simulation.stopped:
+            raise Cut
         if self.site.now - self._sent_until < SENT_EVERY:
             return
         self._sent_until = self.site.now
@@ -293,7 +299,7 @@ class Run:
             self.clock.follow(self.site.now)
         self.simulation.send_due()
         if self._luck.random() < 0.9:  # a retry comes minutes later, when whoever was away is back: mostly
-            wait_until(self._keeps_up, 20, every=0.1)
+            wait_until(lambda: self.simulation.stopped or self._keeps_up(), 20, every=0.1)
 
     def _keeps_up(self) -> bool:
         """Does the receiver take events now, and are the workers about where the site is?"""
