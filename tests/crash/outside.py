@@ -15,10 +15,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import datetime
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -31,8 +29,10 @@ from simulator import Site
 from simulator.api.traffic import Limits
 from simulator.http import create_app
 from simulator.server import serving
-from tests.builders import JANUARY, PASSWORD, Body
+from tests.builders import JANUARY, PASSWORD
+from tests.crash.ends import DOMAIN, ENDS, Life
 from tests.crash.nursery import Asked
+from tests.crash.scene import NOBODY, WORK, Ask, Chapter, Scene
 from tests.databases import House
 from tests.emails.relay import Relay
 from tests.simulator.receiver import PASSWORD as OTHER_PASSWORD
@@ -40,29 +40,6 @@ from tests.simulator.receiver import USER, Receiver, receiving
 
 ROOT = Path(__file__).parent.parent.parent
 Death = tuple[str, int]  # a point, and the how-manyeth time that a process comes to it
-NOBODY = "nobody@test1234.example"  # there is no such mailbox
-
-
-@dataclass(frozen=True)
-class Ask:
-    """Something that is asked of the product. What a person did, they look at before they do it again: `undone`."""
-
-    what: str
-    given: Sequence[Any] = ()
-    named: Mapping[str, Any] = field(default_factory=dict)
-    undone: str | None = None  # a question to the database: is it still to be done?
-
-
-@dataclass
-class Life:
-    """What became of a chapter: the points each process came to, those they died at, and what is there at the end."""
-
-    reached: list[list[str]] = field(default_factory=lambda: [[]])
-    asked: list[int] = field(default_factory=list)  # how many points the first process had come to at each ask
-    readings: set[str] = field(default_factory=set)
-    died_at: list[str] = field(default_factory=list)
-    end: dict[str, list[Any]] = field(default_factory=dict)
-    mails: Counter[str] = field(default_factory=Counter)  # how often the mail server took each
 
 
 class Outside:
@@ -98,7 +75,7 @@ class Outside:
         self._front.wsgi_app = create_app(self.site, api_key="test_key", limits=self.limits)  # type: ignore[method-assign]
         self._environ = self._settings() | chapter.environ
         try:
-            for ask in chapter.told(Scene(self)):
+            for ask in chapter.told(Scene(self.site, self.limits, self.rows, self.time_goes_by)):
                 self._ask(ask)
                 if ask.what == "work":
                     self._work_off()
@@ -128,7 +105,7 @@ class Outside:
             "MAIL_WEBHOOK_CREDENTIALS": f"chargebee:{PASSWORD}",
             "MAIL_URL": f"smtp://127.0.0.1:{self.relay.port}",
             "MAIL_FROM": "facturation@boreal.example",
-            "MAIL_DOMAIN": "boreal.example",
+            "MAIL_DOMAIN": DOMAIN,
             "MAIL_PER_DOMAIN": "10000",
             "MERCHANT_NAME": "Logiciels Boréal inc.",
             "FINANCE_EMAILS": "finance@boreal.example",
@@ -202,135 +179,6 @@ class Outside:
         end["callbacks"] = sorted({headers["Idempotency-Key"] for headers in self.host.headers})
         end["Chargebee"] = [event["event_type"] for event in self.site.events]
         return end
-
-
-def amiss(expected: Life, life: Life) -> list[str]:
-    """What is otherwise at the end of a life in which processes died than where none did, in words.
-
-    A mail may be held instead of sent, for each death in the instants in which nobody can know.
-    """
-    wrong = [f"mail {id} was accepted {times} times" for id, times in life.mails.items() if times > 1]
-    held = set(_held(life) - _held(expected))
-    if len(held) > sum(in_doubt(point) for point in life.died_at):
-        wrong.append(f"held: {', '.join(held)}")
-    for name in expected.end:
-        before, after = (Counter(map(str, _told(each, name, held))) for each in (expected, life))
-        wrong += [f"{name} lacks {line}" for line in before - after]
-        wrong += [f"{name} has {line}" for line in after - before]
-    return wrong
-
-
-def in_doubt(point: str) -> bool:
-    """Is this a point between saying that a mail is about to leave, and keeping what became of it?"""
-    said, _, when = point.rpartition(": ")
-    if said == "tasks.outbox.Delivery.begin commits":
-        return when == "after"
-    if said == "tasks.outbox._finish commits":
-        return when == "before"
-    return said.startswith("emails.senders says ") and said.rpartition(" says ")[2] in LAST_WORDS
-
-
-LAST_WORDS = ("DATA", "the message", "the final dot", "QUIT")
-
-
-def _held(life: Life) -> Counter[str]:
-    """The mails that were held, whatever a person has decided since."""
-    ends = [(key, after) for actor, _, key, _, after in life.end["audit"] if actor == "delivery"]
-    return Counter(key for key, after in ends if after["state"] == "held")
-
-
-def _told(life: Life, name: str, held: set[str]) -> list[Any]:
-    """The lines of this name; what they tell of the mails that were held is for `amiss` alone to judge."""
-    if name == "outbox":
-        return [row for row in life.end[name] if row[0] not in held]
-    if name == "audit":
-        return [row for row in life.end[name] if not (row[0] == "delivery" and row[2] in held)]
-    return life.end[name]
-
-
-WORK = Ask("work")
-
-_MIRROR = "select to_jsonb(each) - array['tie_at', 'event_id'] from {} as each"
-_TABLES = (
-    *("customers", "payment_sources", "subscriptions", "subscription_items", "invoices", "transactions"),
-    *("credit_notes", "payments", "payment_applications", "cancellations"),
-)
-# The key of a write to Chargebee ends in chance.
-_KEY = "regexp_replace(key, '^((set|schedule|withdraw|run|record|take)_.*:)[0-9a-f]{12}$', '\\1')"
-# Whatever is kept, but for instants, the numbers of rows, how often something was tried, and which of several that
-# tell the same was the first to come: an answer of Chargebee's that died with its process, or the webhook after it.
-ENDS = {
-    **{table: _MIRROR.format(table) for table in _TABLES},
-    "seat ledger": "select subscription_id, item_price_id, before, after from seat_entries",
-    "follow-ups": "select to_jsonb(each) - array['opened_at', 'closed_at', 'event_id'] from followups as each",
-    "moves": "select invoice_id, actor, move, before, after from followup_entries",
-    "inbox": "select id, replace(status, 'ignored', 'applied') from inbox_events where not starts_with(id, 'read:')",
-    "outbox": f"select {_KEY}, state, recipient, payload - array['write', 'calls'] from outbox",
-    "findings": "select kind, severity, object_type, case when object_type <> 'address' then object_id end"
-    " from findings",
-    "audit": "select regexp_replace(actor, '\\d+$', ''), object_type,"
-    " case when object_type <> 'dead_addresses' then {key} end,"
-    " case when actor <> 'delivery' then before - {instants} end, after - {instants} from audit_entries".format(
-        key=_KEY.replace("key", "object_id"), instants="array['opened_at', 'closed_at']"
-    ),
-    "readings": "select name, next_offset, ended_at is null from readings",
-    "found events": "select event_id, webhook_at is null from found_events",
-    "mail reports": "select id, status, reason from mail_reports",
-    "dead addresses": "select address, customer_id from dead_addresses",
-    "opt-outs": "select customer_id, address, kind from opt_outs",
-    "languages": "select to_jsonb(each) - array['chosen_at', 'chosen_by'] from language_choices as each",
-}
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """A part of the tale: what happens outside between one thing asked of the product and the next."""
-
-    name: str
-    told: Callable[[Scene], Iterator[Ask]]
-    environ: Mapping[str, str] = field(default_factory=dict)
-
-
-class Scene:
-    """What a chapter is told with."""
-
-    def __init__(self, outside: Outside) -> None:
-        self._outside = outside
-        self.site, self.limits, self.rows = outside.site, outside.limits, outside.rows
-        self.time_goes_by = outside.time_goes_by
-        self._told = 0
-
-    def news(self) -> Ask:
-        """Chargebee's webhooks of what happened since the last ones, at the time of it."""
-        self.now(self.site.now)
-        bodies = list(self.site.events)[self._told :]
-        self._told += len(bodies)
-        return post(*bodies)
-
-    def silence(self) -> None:
-        """No webhook tells of what happened since the last ones."""
-        self.now(self.site.now)
-        self._told = len(self.site.events)
-
-    def now(self, instant: datetime) -> None:
-        """The business clock stands there, and goes on."""
-        self.rows(
-            "insert into business_clock (only_row, ahead) values (true, %s - now())"
-            " on conflict (only_row) do update set ahead = excluded.ahead",
-            instant,
-        )
-
-
-def post(*bodies: Body, to: str = "/webhooks/chargebee") -> Ask:
-    return Ask("post", [list(bodies), to])
-
-
-def task(name: str) -> Ask:
-    return Ask("task", [name])
-
-
-def command(*arguments: str, undone: str | None = None) -> Ask:
-    return Ask("command", arguments, undone=undone)
 
 
 class _Child:

@@ -20,8 +20,10 @@ from pathlib import Path
 import structlog
 
 from local.valkey import Valkey
+from tests.crash.ends import Life, amiss
 from tests.crash.ground import databases
-from tests.crash.outside import Chapter, Death, Life, Outside, amiss
+from tests.crash.outside import Death, Outside
+from tests.crash.scene import Chapter
 from tests.crash.tale import TALE
 from tests.databases import House
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from simulator.pricing import MONTHLY
 from tests.builders import a_customer, a_subscription, an_event, an_invoice
-from tests.crash.outside import NOBODY, WORK, Ask, Chapter, Scene, command, post, task
+from tests.crash.scene import NOBODY, WORK, Ask, Chapter, Scene, command, post, task
 from tests.emails.test_reports import POSTMARK
 
 NO_API = {"CHARGEBEE_SITE": "", "CHARGEBEE_API_KEY": "", "CHARGEBEE_API_URL": ""}

@@ -14,9 +14,11 @@ import psycopg
 import pytest
 
 from tests.conftest import a_database
-from tests.crash.outside import Chapter, Life, Outside, amiss
+from tests.crash.ends import Life, amiss
+from tests.crash.outside import Outside
 from tests.crash.pairs import LIST
 from tests.crash.points import transactions
+from tests.crash.scene import Chapter
 from tests.crash.tale import TALE, UNTOLD
 from tests.databases import House
 
