@@ -8,6 +8,7 @@ that replays it. Exit code 1 where something went wrong.
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -46,4 +47,5 @@ def _listed() -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends this has its processes ended too
     sys.exit(main(sys.argv[1:]))
