@@ -150,7 +150,7 @@ def _listen_to_oneself(sender: str, instance: Any, **_: Any) -> None:
 
 @signals.worker_ready.connect
 def _begin_to_beat(sender: Any, **_: Any) -> None:
-    pulse.start(settings, sender.hostname)
+    pulse.start(settings, sender.hostname, lambda: heartbeats.say_goodbye(_engine(), sender.hostname))
 
 
 @signals.worker_shutting_down.connect
@@ -160,7 +160,6 @@ def _stop_beating(**_: Any) -> None:
 
 @signals.worker_shutdown.connect
 def _say_goodbye(sender: Any, **_: Any) -> None:
-    pulse.stop()
     pulse.within(3, lambda: heartbeats.say_goodbye(_engine(), sender.hostname))
 
 

@@ -25,6 +25,8 @@ PERIOD = 15.0
 SILENCE = 45.0  # seconds without work, although it was asked for, until an idle worker is taken for deaf
 BUSY_SILENCE = 75.0  # while tasks run: the longest is stopped after 60, and then there must be a next
 GRACE = 75.0  # for those that run to end well
+_LONGEST = 60.0  # seconds that a task may take
+_LEAVE = 10.0  # for a stop in good order, once nothing runs; with the longest task less than what runners give
 _LOOK = 5.0
 _FAILURE = 1
 
@@ -66,10 +68,11 @@ class Hearing:
 class Pulse(threading.Thread):
     """The timer of one worker, in its parent process."""
 
-    def __init__(self, settings: Settings, worker: str) -> None:
+    def __init__(self, settings: Settings, worker: str, say_goodbye: Callable[[], None]) -> None:
         super().__init__(name="pulse", daemon=True)
         self._settings = settings
         self._worker = worker
+        self._say_goodbye = say_goodbye
         self._hearing = Hearing()
         self._stopping = threading.Event()
         self._producer: Any = None
@@ -87,7 +90,7 @@ class Pulse(threading.Thread):
                 self._sent_at = now
                 self._hearing.asked(now, published=self._is_published())
             if self._stopping.wait(_LOOK):
-                return self._hang_up()
+                return self._leave()
 
     def _is_published(self) -> bool:
         try:
@@ -108,6 +111,17 @@ class Pulse(threading.Thread):
         except Exception as error:
             log.debug("a broken connection to the broker would not close", reason=type(error).__name__)
 
+    def _leave(self) -> None:
+        """See that the process ends: Celery tries for ever to take leave of a broker that is away."""
+        self._hang_up()
+        until = time.monotonic() + _LONGEST
+        while state.active_requests and time.monotonic() < until:
+            time.sleep(0.5)
+        time.sleep(_LEAVE)  # in good order the process is gone by then, and this thread with it
+        log.warning("this worker was asked to stop and cannot take leave of its broker: it ends without")
+        within(3, self._say_goodbye)
+        os._exit(0)
+
     def _end(self) -> None:
         """As a SIGTERM would, but with a failure's exit code; by force where even that is not heard."""
         log.critical(
@@ -123,16 +137,16 @@ class Pulse(threading.Thread):
 _pulse: Pulse | None = None
 
 
-def start(settings: Settings, worker: str) -> None:
+def start(settings: Settings, worker: str, say_goodbye: Callable[[], None]) -> None:
     """Begin, in the process that consumes. After a lost connection it is ready again, and begins nothing anew."""
     global _pulse
     if _pulse is None:
-        _pulse = Pulse(settings, worker)
+        _pulse = Pulse(settings, worker, say_goodbye)
         _pulse.start()
 
 
 def stop() -> None:
-    """The worker ends: what it is not given any more proves nothing."""
+    """The worker was asked to stop: that it is given no work any more proves nothing, and it must not stay."""
     if _pulse is not None:
         _pulse.stop()
 
