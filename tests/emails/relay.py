@@ -32,7 +32,7 @@ ANSWERS = {
 
 @dataclass
 class Relay:
-    """Serves connections one after the other, each by the same script: a step's name to an answer, CUT, STALL or DRIP.
+    """Serves connections one after the other, each by the same script: a step's name to an answer, or one of the above.
 
     A step is "greeting", a command, "dot" or "after dot". `cut_in_body`: hang up after so many bytes of a message.
     `messages` are those that it took; `dots` counts final dots seen, answered or not. `nobody` has no mailbox here.

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from kombu.entity import Queue
 from sqlalchemy import Engine, text
 
 from tasks import outbox
-from tests.conftest import ROOT
+from tests.conftest import ROOT, eventually
 from webhooks.store import Store
 from worker import doorbell
 
@@ -164,3 +165,22 @@ def test_the_receivers_connection_has_the_exact_limits(db_url: str) -> None:
         assert store._line(float("inf")).connection.info.get_parameters()["connect_timeout"] == "2"
     finally:
         store.close()
+
+
+@pytest.mark.long
+def test_a_migration_that_cannot_lock_a_table_gives_way_and_tries_again(
+    start: Callable[..., subprocess.Popen[bytes]], db_url: str
+) -> None:
+    waiting = "select pid from pg_stat_activity where pg_blocking_pids(pid) <> '{}'"
+    with psycopg.connect(db_url, autocommit=True) as looking:
+
+        def who_waits() -> set[int]:
+            return {pid for (pid,) in looking.execute(waiting)}
+
+        with psycopg.connect(db_url) as holder:
+            holder.execute("lock table alembic_version")
+            migrating = start("alembic", "-c", "migrations/alembic.ini", "upgrade", "head")
+            first = eventually(who_waits)
+            eventually(lambda: not who_waits())  # those behind it in the queue have their turn
+            eventually(lambda: who_waits() - first)
+        assert migrating.wait(60) == 0
