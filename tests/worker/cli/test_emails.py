@@ -30,7 +30,7 @@ def test_a_mail_is_shown_by_its_key_or_its_number(mailed, read, run):
     assert read("emails", "show", str(shown["id"]))["email"] == shown
     assert (shown["state"], shown["recipient"], shown["locale"]) == ("sent", "marie@test1234.example", "fr_CA")
     assert "67,84" in shown["text"] and "said" not in shown
-    assert [entry["after"]["state"] for entry in shown["history"]] == ["new"]
+    assert [entry["after"]["state"] for entry in shown["history"]] == ["new", "sent"]
     told = run("emails", "show", KEY).stdout
     assert "marie@test1234.example" in told and "Bonjour Marie" in told
     assert all(len(line) <= 80 for line in told.partition("Text")[0].splitlines())
