@@ -34,12 +34,13 @@ def upgrade() -> None:
         before = current(engine)
     if before == head():
         say(f"The schema is at {before} already.")
-        return
-    try:
-        alembic.upgrade(_config(database_url), "head")
-    except CommandError as refused:
-        raise Problem(f"{refused}: the database was made by a newer version; run that one") from refused
-    say(f"The schema is at {head()}" + (f" now, it was at {before}." if before else " now, it was empty."))
+    else:
+        try:
+            alembic.upgrade(_config(database_url), "head")
+        except CommandError as refused:
+            raise Problem(f"{refused}: the database was made by a newer version; run that one") from refused
+        say(f"The schema is at {head()}" + (f" now, it was at {before}." if before else " now, it was empty."))
+    # Where nothing was new as well: what granted after the last upgrade may have been ended before it did.
     with connected(database_url) as engine, engine.begin() as connection:
         for role in rights.served(connection):
             rights.grant(connection, role)

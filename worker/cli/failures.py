@@ -28,7 +28,8 @@ _WORDS = {
     "28P01": "the password in DATABASE_URL is refused; correct it",
     "28000": "the user in DATABASE_URL is refused; correct it, or let it in",
     "3D000": "the database in DATABASE_URL does not exist; create it, then run: {upgrade}",
-    "42501": "the user in DATABASE_URL may not do this; grant it the right",
+    "42501": "the user in DATABASE_URL may not do this; the schema is changed by the role that owns the tables, which "
+    "lets another do the rest: {grant}",
     "53300": "it has no connection left; raise max_connections or run fewer processes",
     "55P03": "somebody else holds a lock on what this needs; try again",
     "57014": "it took longer than five seconds and was stopped; ask for less, or try again",
@@ -104,7 +105,7 @@ def where(database_url: str | None) -> str:
 def why_unreachable(error: BaseException) -> str:
     """Why a database was not reached, and what to do about it."""
     if words := _WORDS.get(getattr(error, "sqlstate", None) or ""):
-        return words.format(upgrade=called("db upgrade"))
+        return words.format(upgrade=called("db upgrade"), grant=called("db grant ROLE"))
     text = str(error)
     for sign, words in (
         ("password authentication failed", _WORDS["28P01"]),
@@ -118,7 +119,7 @@ def why_unreachable(error: BaseException) -> str:
         ("closed the connection", "it closed the connection; look at its log, then try again"),
     ):
         if sign in text:
-            return words.format(upgrade=called("db upgrade"))
+            return words.format(upgrade=called("db upgrade"), grant=called("db grant ROLE"))
     if isinstance(error.__cause__, socket.gaierror) or "resolve" in text or "not known" in text or "translate" in text:
         return "no machine has this name; correct the host in DATABASE_URL"
     return f"it cannot be used ({type(error).__name__}); look at its log, or correct DATABASE_URL"

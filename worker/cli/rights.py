@@ -26,6 +26,7 @@ _ROLE = text("""
 _SERVED = text("""
     select r.rolname from pg_class c, aclexplode(c.relacl) a join pg_roles r on r.oid = a.grantee
     where c.oid = cast('audit_entries' as regclass) and a.privilege_type = 'INSERT' and a.grantee <> c.relowner
+    and pg_has_role(c.relowner, 'member')
       and not pg_has_role(r.oid, c.relowner, 'member')
     order by 1
 """)
@@ -66,7 +67,7 @@ def grant(connection: Connection, role: str) -> list[str]:
 
 
 def served(connection: Connection) -> list[str]:
-    """The roles that were given rights, for the tables that a new version adds."""
+    """The roles that were given rights, for the tables that a new version adds; none for who may not give any."""
     return list(connection.scalars(_SERVED))
 
 

@@ -18,6 +18,7 @@ from simulator.fixtures import ChargebeeApi
 from tasks import comparison, reconcile
 from tasks.couriers import reader_of
 from tests.builders import Quittance, a_customer, a_subscription, an_event, an_invoice
+from worker.cli import db
 
 pytestmark = [pytest.mark.own_database, pytest.mark.long]
 LEDGERS = ("audit_entries", "followup_entries", "seat_entries")
@@ -128,6 +129,13 @@ def test_an_upgrade_grants_again_what_is_new(
 ) -> None:
     run("db", "grant", role)
     migrated_back()
+    assert "the role that owns the tables" in run("db", "upgrade", code=1, DATABASE_URL=as_role).stderr
+    assert f"Role {role} may use what is new." in run("db", "upgrade").stdout
+    with psycopg.connect(as_role) as connection:
+        assert connection.execute("select count(*) from listed_objects").fetchone() == (0,)
+    with psycopg.connect(db_url, autocommit=True) as owner:  # as if the upgrade had ended before it granted
+        owner.execute(sql.SQL("revoke all on listed_objects from {}").format(sql.Identifier(role)))
+    assert run("db", "upgrade", DATABASE_URL=as_role).stdout == f"The schema is at {db.head()} already.\n"
     assert f"Role {role} may use what is new." in run("db", "upgrade").stdout
     with psycopg.connect(as_role) as connection:
         assert connection.execute("select count(*) from listed_objects").fetchone() == (0,)
