@@ -115,9 +115,10 @@ class ChangeSubscription:
     def half_done(self, state: Standing) -> str | None:
         if state.status not in LIVE or self.seen.ends_at is None or state.ends_at or self.wanted.ends_at is None:
             return None
+        when = "--at-term-end" if self.wanted.ends_at == state.term_end else "--on DATE"
         return (
             f"subscription {self.id} was to end at {_told(self.wanted.ends_at)}, and Chargebee has no end of it any "
-            f"more; schedule it again there, or with: quittance cancellations schedule {self.id}"
+            f"more; schedule it again there, or with: quittance cancellations schedule {self.id} {when}"
         )
 
     def _edit(self, state: Standing, quantity: int | None, how: dict[str, Any]) -> Call:

@@ -267,12 +267,16 @@ def _try_again(delivery: Delivery, reason: Exception) -> None:
     with transaction(delivery.engine) as session:
         waited: timedelta = session.scalar(text("select now() - cast(:at as timestamptz)"), {"at": row.waiting_since})
     if waited > PATIENCE[row.kind]:
-        _fail(delivery, f"given up after {waited.days} days: {reason}")
+        _fail(delivery, f"given up after {_days(waited)}: {reason}")
         return
     stated = getattr(reason, "retry_after", None)
     pause = max(float(stated or 0), min(3600.0, 5.0 * 2 ** min(row.attempts - 1, 20)) * random.uniform(0.8, 1.2))  # noqa: S311
     log.warning("delivery is tried again", reason=str(reason), attempt=row.attempts, in_seconds=round(pause))
     _finish(delivery, "new", str(reason), pause=timedelta(seconds=pause))
+
+
+def _days(waited: timedelta) -> str:
+    return "a day" if waited.days == 1 else f"{waited.days} days"
 
 
 def _run_out_of_time(delivery: Delivery) -> None:

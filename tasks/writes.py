@@ -49,13 +49,7 @@ def intend(session: Session, request: Request, *, by: str) -> OutboxRow:
         NeedsAttention: something else is under way for the same object.
     """
     write = request.write
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"write:{write.about}:{write.id}", 0))))
-    names = [name for name, kind in WRITES.items() if kind.about == write.about]
-    under_way = select(OutboxRow.key).where(
-        OutboxRow.name.in_(names), OutboxRow.object_id == write.id, OutboxRow.state.in_(("new", "sending"))
-    )
-    if key := session.scalar(under_way):
-        raise NeedsAttention(f"{key} is under way for the same {write.about}; wait until it has ended, then ask again")
+    must_be_alone(session, request.name, write.id)
     if isinstance(write, EndSubscription):
         ours = (Cancellation.subscription_id == write.id) & (Cancellation.state == "scheduled")
         session.execute(update(Cancellation).where(ours).values(executed_by="worker"))
@@ -74,6 +68,25 @@ def intend(session: Session, request: Request, *, by: str) -> OutboxRow:
     session.add(AuditEntry(actor=by, object_type=write.about, object_id=write.id, before=before, after=after))
     session.flush()
     return row
+
+
+def must_be_alone(session: Session, name: str, id: str, key: str | None = None) -> None:
+    """Make sure, until this transaction ends, that no write but `key` is under way for the object of this one.
+
+    Two at once would each read before the other has called, and both would call: a cheque recorded twice.
+
+    Raises:
+        NeedsAttention: another is.
+    """
+    about = WRITES[name].about
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"write:{about}:{id}", 0))))
+    names = [each for each, kind in WRITES.items() if kind.about == about]
+    under_way = select(OutboxRow.key).where(
+        OutboxRow.name.in_(names), OutboxRow.object_id == id, OutboxRow.state.in_(("new", "sending"))
+    )
+    for other in session.scalars(under_way):
+        if other != key:
+            raise NeedsAttention(f"{other} is under way for the same {about}; wait until it has ended, then ask again")
 
 
 @delivers("chargebee", "set_seats")

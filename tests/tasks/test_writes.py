@@ -257,6 +257,7 @@ def test_an_end_that_an_edit_removed_and_that_cannot_be_scheduled_again_is_told(
     ((state, reason),) = quittance.rows(STATE)
     assert state == "failed" and "was changed meanwhile" in reason
     assert "Chargebee has no end of it any more; schedule it again" in reason
+    assert reason.endswith("quittance cancellations schedule boreal --at-term-end")
     assert quittance.rows("select detail from findings") == [reason]
 
 
@@ -303,7 +304,7 @@ def test_a_call_that_fails_for_a_day_is_given_up_and_operators_hear_of_it(
     quittance.run("update outbox set waiting_since = now() - interval '25 hours'")
     quittance.hurry()
     ((state, reason),) = quittance.rows(STATE)
-    assert state == "failed" and reason.startswith("given up after 1 days")
+    assert state == "failed" and reason.startswith("given up after a day: ")
     assert "Chargebee has no end of it any more" in reason
     with transaction(quittance.engine) as session:
         assert "failed_deliveries" in [each.alert for each in troubles(session, timedelta(0))]

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import click
 from sqlalchemy import delete, insert, or_, select, text, update
+from sqlalchemy.orm import Session
 
+from billing.errors import NeedsAttention
 from models import AuditEntry, Finding, OutboxRow
 from worker.settings import Settings
 
@@ -44,10 +46,19 @@ def command() -> None:
 @as_json
 def list_(state: str | None, limit: int, as_json: bool) -> None:
     """What has not been delivered, the newest first."""
-    list_rows("outbox", [state] if state else UNDELIVERED, limit=limit, as_json=as_json)
+    empty = "Nothing." if state else f"Nothing waits. What left: {called('outbox list --state sent')}"
+    list_rows("outbox", [state] if state else UNDELIVERED, limit=limit, as_json=as_json, empty=empty)
 
 
-def list_rows(noun: str, states: Sequence[str], *, limit: int, as_json: bool, kind: str | None = None) -> None:
+def list_rows(
+    noun: str,
+    states: Sequence[str],
+    *,
+    limit: int,
+    as_json: bool,
+    kind: str | None = None,
+    empty: str = "Nothing.",
+) -> None:
     """Print the newest rows in these states, of one kind or all."""
     wanted = select(OutboxRow).order_by(OutboxRow.id.desc()).limit(limit + 1)
     if tuple(states) != STATES:
@@ -63,7 +74,7 @@ def list_rows(noun: str, states: Sequence[str], *, limit: int, as_json: bool, ki
     else:
         columns = [Column("state", whole=True), Column("key", whole=True), Column("tries", right=True)]
         cells = [(row["state"], row["key"], row["attempts"]) for row in rows]
-        say_table(columns, cells, notes=[shapes.to_whom_and_why(row) for row in rows], empty="Nothing.")
+        say_table(columns, cells, notes=[shapes.to_whom_and_why(row) for row in rows], empty=empty)
     if len(found) > limit:
         note_limit(limit)
 
@@ -125,6 +136,7 @@ def release(keys: tuple[str, ...], yes: bool) -> None:
             .execution_options(synchronize_session=False)
         )
         released = {row.key: row.queue for row in session.execute(go)}
+        _one_write_each(session, [rows[key] for key in released])
         entries = [
             {
                 "actor": whoever_runs_this(),
@@ -143,3 +155,15 @@ def release(keys: tuple[str, ...], yes: bool) -> None:
     say(f"{len(released)} released.")
     if released:
         ring(settings, *sorted(set(released.values())))
+
+
+def _one_write_each(session: Session, rows: Sequence[OutboxRow]) -> None:
+    """Of the writes to Chargebee that are asked for anew, none may meet another of the same object."""
+    from tasks import writes
+
+    for row in rows:
+        if row.name in writes.WRITES:
+            try:
+                writes.must_be_alone(session, row.name, row.object_id, row.key)
+            except NeedsAttention as reason:
+                raise Problem(harmless(f"{reason}. Nothing was released.")) from None

@@ -54,6 +54,23 @@ def test_who_says_no_has_asked_for_nothing(run, read, api: dict[str, str], charg
     assert "nothing in the outbox" in run("outbox", "show", "nothing", code=1).stderr
 
 
+def test_a_write_that_failed_is_not_released_beside_another_of_the_same_object(
+    run, read, api: dict[str, str], quittance: Quittance
+) -> None:
+    def asked(seats: str) -> str:
+        return str(run("seats", "set", "boreal", seats, "--yes", **api).stdout.strip().rpartition(" ")[2])
+
+    first = asked("8")
+    quittance.run("update outbox set state = 'failed'")
+    second = asked("9")
+    refused = run("outbox", "release", first, "--yes", code=1).stderr
+    assert f"{second} is under way for the same subscription" in refused and "Nothing was released" in refused
+    assert read("outbox", "show", first)["outbox"]["state"] == "failed"
+    quittance.run("update outbox set state = 'failed'")
+    assert "Nothing was released" in run("outbox", "release", first, second, "--yes", code=1).stderr
+    assert run("outbox", "release", first, "--yes").stdout.strip() == "1 released."
+
+
 @pytest.mark.long
 def test_a_payment_is_recorded_and_taken_back(
     run, api: dict[str, str], chargebee_site: Site, quittance: Quittance
