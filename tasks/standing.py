@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from billing.followups import OWING, collection_of, position_of
@@ -160,11 +161,22 @@ def _state(words: Words, row: OutboxRow) -> str:
     return f"{word}{to}{because}"
 
 
-def known_as(session: Session, id: str) -> str | None:
-    """Where to look for an id that is none of an object with a story: the id of a payment, the key of a mail."""
+class Lead(NamedTuple):
+    """What something is that has no story of its own, and the ids of what it is told of with."""
+
+    text: str
+    ids: list[str]
+
+
+def known_as(session: Session, id: str) -> Lead | None:
+    """Where to look for the id of a payment, the key of a mail or call, the address of a customer."""
     if payment := session.get(Payment, id):
-        return f"{id} is a {payment.kind} of customer {payment.customer_id}; its story is in theirs"
-    row = session.scalar(select(OutboxRow).where(OutboxRow.key == id))
-    if row:
-        return f"{id} is a {OUTBOX[row.kind]} about {row.object_id}; its story is in that"
+        return Lead(f"{id} is a {payment.kind}", list(filter(None, [payment.customer_id])))
+    if row := session.scalar(select(OutboxRow).where(OutboxRow.key == id)):
+        ids = filter(None, [row.event_id, row.object_id, row.customer_id])
+        return Lead(f"{id} is a {OUTBOX[row.kind]} about {row.object_id}", list(dict.fromkeys(ids)))
+    if "@" in id:
+        theirs = or_(func.lower(Customer.email) == id.lower(), Customer.contacts.contains([{"email": id}]))
+        found = list(session.scalars(select(Customer.id).where(theirs).order_by(Customer.id).limit(5)))
+        return Lead(f"{masked_plainly(id)} is an address", found) if found else None
     return None

@@ -109,6 +109,7 @@ class Timeline:
         ids = named | event_ids
         self.events = {row.id: row for row in self._rows(InboxEvent, InboxEvent.id.in_(ids), InboxEvent.seq)}
         by_event = self._rows(AuditEntry, AuditEntry.event_id.in_(self.events.keys()), AuditEntry.id)
+        scope.payments |= {paid for entry in by_event if (paid := self._paid_once(entry))}
         entries |= {entry.id: entry for entry in by_event if self._is_mine(entry)}
         entries |= {e.id: e for e in self._audit_of({("event", id) for id in self.events})}
         self.audit = [entries[id] for id in sorted(entries)]
@@ -163,13 +164,21 @@ class Timeline:
         named = tuple_(AuditEntry.object_type, AuditEntry.object_id)
         return self._rows(AuditEntry, named.in_(pairs), AuditEntry.id) if pairs else []
 
+    def _paid_once(self, entry: AuditEntry) -> str | None:
+        """The payment that this entry says pays an invoice of these, or paid it: one taken off names it no more."""
+        if entry.object_type == "payment_applications":
+            for invoice in self.scope.invoices:
+                if entry.object_id.endswith(f":{invoice}"):
+                    return entry.object_id.removesuffix(f":{invoice}")
+        return None
+
     def _is_mine(self, entry: AuditEntry) -> bool:
         id = entry.object_id
         match entry.object_type:
             case "payments":
                 return id in self.scope.payments
             case "payment_applications":
-                return any(id.endswith(f":{invoice}") for invoice in self.scope.invoices)
+                return self._paid_once(entry) is not None
             case "cancellations" | "subscription_items":
                 return any(id.startswith(f"{subscription}:") for subscription in self.scope.subscriptions)
         return False
@@ -286,8 +295,9 @@ class Timeline:
         return "change", f"payment {id}: {changes}"
 
     def _application(self, entry: AuditEntry) -> tuple[Kind, str] | None:
-        invoice = next((i for i in self.scope.invoices if entry.object_id.endswith(f":{i}")), "")
-        payment, currency = entry.object_id.removesuffix(f":{invoice}"), self._currencies.get(invoice)
+        payment = self._paid_once(entry) or ""
+        invoice = entry.object_id.removeprefix(f"{payment}:")
+        currency = self._currencies.get(invoice)
         if not entry.after:
             return "change", f"payment {payment} pays nothing of {invoice} any more"
         if "applied" not in entry.after:

@@ -88,6 +88,18 @@ def test_money_that_comes_in_is_told_with_what_it_paid(quittance):
     assert any(fact.startswith("mail payment_received about F-1 sent to m***@t***; the answer: ") for fact in story)
 
 
+def test_a_payment_that_was_taken_off_an_invoice_stays_in_its_story(quittance):
+    quittance.take(an_event(a_customer(auto_collection="off"), a_subscription(), an_invoice(total=301009)))
+    paid = an_invoice(2, total=301009, paid=301009, linked_payments=[a_link(applied=301009)])
+    quittance.take(an_event(paid, a_transaction(2, amount=301009, pays={"F-1": 301009}), type="payment_succeeded"))
+    bounced = a_transaction(3, amount=301009, pays={}, deleted=True)
+    quittance.take(an_event(an_invoice(3, total=301009), bounced, type="transaction_deleted"))
+    story = told(quittance, "invoice", "F-1", "change")
+    assert "payment txn_1 recorded: $3,010.09 by check, reference 001482" in story
+    assert "payment txn_1: status succeeded -> taken_back" in story
+    assert "payment txn_1 pays nothing of F-1 any more" in story
+
+
 def test_the_number_of_seats_is_told_by_what_made_it(quittance):
     quittance.take(an_event(a_customer(), a_subscription(seats=3)))
     quittance.take(an_event(a_subscription(2, seats=7), type="subscription_changed"))

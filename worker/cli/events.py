@@ -163,6 +163,9 @@ def replay(
         say_json({"dry_run": False, "replayed": tally.able, "pending": tally.pending, "emptied": tally.emptied})
     else:
         say(f"{counted(tally.able, 'event')} to be applied again.")
+        if tally.able:
+            after = f"explain event {unique[0]}" if len(unique) == 1 else "events list --status parked"
+            note(f"What comes of it: {called(after)}")
     rehearsal.note_left(tally)
 
 

@@ -80,8 +80,9 @@ def _kind_of(session: Any, words: Sequence[str]) -> tuple[str, str]:
     if found:
         ways = " or ".join(called(f"explain {kind} {id}") for kind in found)
         raise Problem(harmless(f"{id} is the id of more than one thing; say which: {ways}"))
-    if hint := known_as(session, id):
-        raise Problem(harmless(hint))
+    if lead := known_as(session, id):
+        told_in = " or ".join(called(f"explain {each}") for each in lead.ids if kinds_of(session, each))
+        raise Problem(harmless(lead.text + (f"; its story: {told_in}" if told_in else "")))
     what = words[0] if len(words) == 2 else "customer, subscription, invoice or event"
     raise Problem(
         harmless(f"no {what} {id} is known here; Chargebee may know it, and its next event brings it")

@@ -87,7 +87,9 @@ def test_a_parked_event_is_applied_once_its_cause_is_gone(quittance, run):
     quittance.run("update inbox_events set status = 'parked', starts = 5, due_at = now() + interval '1 hour'")
     assert quittance.drain()["events"] == 0
 
-    assert run("events", "replay", event["id"]).stdout == "1 event to be applied again.\n"
+    replayed = run("events", "replay", event["id"])
+    assert replayed.stdout == "1 event to be applied again.\n"
+    assert replayed.stderr == f"What comes of it: quittance explain event {event['id']}\n"
     assert quittance.rows("select status, starts, reason, due_at <= now() from inbox_events") == [
         ("pending", 0, None, True)
     ]

@@ -67,7 +67,11 @@ def test_an_id_of_two_things_is_asked_back(quittance, run):
 
 
 def test_an_id_of_something_else_leads_on(lived, run):
-    assert "is a mail about F-1" in run("explain", "invoice:F-1:0", code=1).stderr
+    mail = run("explain", "invoice:F-1:0", code=1).stderr
+    assert "is a mail about F-1; its story: quittance explain ev_" in mail and "or quittance explain F-1" in mail
+    address = run("explain", "Marie@test1234.example", code=1).stderr
+    assert address == "Error: M***@t*** is an address; its story: quittance explain cust_1\n"
+    assert "no customer, subscription, invoice or event" in run("explain", "nobody@nowhere.example", code=1).stderr
     assert "no customer, subscription, invoice or event F-2 is known" in run("explain", "F-2", code=1).stderr
     assert "no customer F-1 is known" in run("explain", "customer", "F-1", code=1).stderr
 
