@@ -69,7 +69,7 @@ class Receiver:
         except body.Unreadable as reason:
             raise Problem(400, str(reason)) from None
         # What is stored is not logged: its row tells as much, and a line costs half as much as the insert.
-        if self._store.write(INSERT, _row(head, raw)):
+        if self._store.write(INSERT, row_of(head, raw)):
             self._doorbell.ring("events")
             return "stored"
         clash = self._store.ask(NOTE_DUPLICATE, _again(head))
@@ -103,7 +103,7 @@ def require(environ: Environ, credentials: Collection[tuple[str, str]], otherwis
         raise Problem(401, otherwise)
 
 
-def _row(head: Head, raw: bytes) -> list[str | bytes | None]:
+def row_of(head: Head, raw: bytes) -> list[str | bytes | None]:
     occurred_at = head.occurred_at.isoformat() if head.occurred_at else None
     customer_ids = array_of(head.customer_ids)
     return [head.id, raw, head.digest, head.event_type, occurred_at, head.api_version, customer_ids]

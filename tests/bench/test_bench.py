@@ -119,7 +119,7 @@ def test_apply_runs_in_two_processes(stack: Stack) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("sides", [(workers.ONE, workers.TWO), (workers.SINGLES, workers.BATCHES)])
 def test_a_real_worker_applies_in_each_of_its_shapes(stack: Stack, sides: tuple[workers.Side, workers.Side]) -> None:
-    samples = workers.measure(stack, workers.parse("--reps 1 --events 60 --patience 0".split()), *sides)
+    samples = workers.measure(stack, workers.parse("--reps 1 --events 400 --patience 0".split()), *sides)
     assert all(sample.rate > 0 for side in sides for sample in samples[side])
 
 
