@@ -176,13 +176,14 @@ _PARK = text("""
     where status = 'pending' and starts >= :starts and due_at <= now() returning id
 """)
 _SUSPECT = text("""
-    update inbox_events as e set starts = starts + 1, due_at = now() + make_interval(secs => 2 * 2 ^ starts) from (
+    update inbox_events set starts = starts + 1, due_at = now() + make_interval(secs => 2 * 2 ^ starts) where id = (
       select id from inbox_events
       where status = 'pending' and due_at <= now() and starts between 1 and :starts - 1
         and not (customer_ids && cast(:busy as text[]))
       order by due_at, seq limit 1 for update skip locked
-    ) as one where e.id = one.id returning e.id
-""")
+    ) returning id
+""")  # one value, asked for once: joined to, the question may be asked again for each row, and then takes two
+
 # "Taken until" is over for those that nobody died of: the start is given back.
 _GIVE_BACK = text("""
     update inbox_events set starts = starts - 1, due_at = now() + make_interval(secs => :pause * (0.5 + random()))
