@@ -19,28 +19,38 @@ _TABLES = (
 )
 # The key of a write to Chargebee ends in chance.
 _CHANCE = re.compile(r"\b((?:set|schedule|withdraw|run|record|take)_\w+:[^:']+:)[0-9a-f]{12}\b")
+_INSTANTS = "array['opened_at', 'closed_at']"
 # Whatever is kept, but for instants, the numbers of rows, how often something was tried, and which of several that
 # tell the same was the first to come: an answer of Chargebee's that died with its process, or the webhook after it.
 ENDS = {
     **{table: _MIRROR.format(table) for table in _TABLES},
-    "seat ledger": "select subscription_id, item_price_id, before, after from seat_entries",
+    "seat ledger": "select subscription_id, item_price_id, sum(after - before) from seat_entries group by 1, 2",
     "follow-ups": "select to_jsonb(each) - array['opened_at', 'closed_at', 'event_id'] from followups as each",
-    "moves": "select invoice_id, actor, move, before, after from followup_entries",
+    "last moves": "select distinct on (invoice_id) invoice_id, actor, move, after from followup_entries"
+    " order by invoice_id, id desc",
     "inbox": "select id, replace(status, 'ignored', 'applied') from inbox_events where not starts_with(id, 'read:')",
     "outbox": "select key, state, recipient, payload - array['write', 'calls'] from outbox",
     "findings": "select kind, severity, object_type, case when object_type <> 'address' then object_id end"
     " from findings",
     "audit": "select regexp_replace(actor, '\\d+$', ''), object_type,"
     " case when object_type <> 'dead_addresses' then object_id end,"
-    " case when actor <> 'delivery' then before - {instants} end, after - {instants} from audit_entries".format(
-        instants="array['opened_at', 'closed_at']"
-    ),
+    f" case when actor <> 'delivery' then before - {_INSTANTS} end, after - {_INSTANTS} from audit_entries"
+    " where actor <> 'chargebee'",
+    "audit of events": f"select object_type, object_id, jsonb_object_agg(name, value order by id) - {_INSTANTS}"
+    " from audit_entries, jsonb_each(after) as each (name, value) where actor = 'chargebee' group by 1, 2",
     "readings": "select name, next_offset, ended_at is null from readings",
     "found events": "select event_id, webhook_at is null from found_events",
     "mail reports": "select id, status, reason from mail_reports",
     "dead addresses": "select address, customer_id from dead_addresses",
     "opt-outs": "select customer_id, address, kind from opt_outs",
     "languages": "select to_jsonb(each) - array['chosen_at', 'chosen_by'] from language_choices as each",
+}
+# Lines that tell the path, which is another where events were applied one by one; but none is there twice.
+PATHS = {
+    "seat entries": "select subscription_id, item_price_id, before, after from seat_entries",
+    "moves": "select invoice_id, actor, move, before, after from followup_entries",
+    "audit entries": f"select object_type, object_id, before - {_INSTANTS}, after - {_INSTANTS} from audit_entries"
+    " where actor = 'chargebee'",
 }
 
 
@@ -53,6 +63,7 @@ class Life:
     readings: set[str] = field(default_factory=set)
     died_at: list[str] = field(default_factory=list)
     end: dict[str, list[Any]] = field(default_factory=dict)
+    path: dict[str, Counter[str]] = field(default_factory=dict)
     mails: Counter[str] = field(default_factory=Counter)  # how often the mail server took each
 
 
@@ -68,6 +79,9 @@ def amiss(expected: Life, life: Life) -> list[str]:
     in_hand = {message_id(key, DOMAIN) for key in held}
     wrong += [f"mail {id} never arrived" for id in expected.mails.keys() - life.mails.keys() - in_hand]
     wrong += [f"mail {id} is one too many" for id in life.mails.keys() - expected.mails.keys()]
+    for name, lines in life.path.items():
+        twice = (line for line, times in lines.items() if times > max(1, expected.path[name][line]))
+        wrong += [f"{name} has more than once {line}" for line in twice]
     for name in expected.end:
         before, after = (Counter(_told(each, name, held)) for each in (expected, life))
         wrong += [f"{name} lacks {line}" for line in before - after]

@@ -30,7 +30,7 @@ from simulator.api.traffic import Limits
 from simulator.http import create_app
 from simulator.server import serving
 from tests.builders import JANUARY, PASSWORD
-from tests.crash.ends import DOMAIN, ENDS, Life
+from tests.crash.ends import DOMAIN, ENDS, PATHS, Life
 from tests.crash.nursery import Asked
 from tests.crash.scene import NOBODY, WORK, Ask, Chapter, Scene
 from tests.databases import House
@@ -87,6 +87,7 @@ class Outside:
                 self._broker.delete(key)
         self.relay.settle()
         self.life.end = self._end()
+        self.life.path = {name: Counter(map(str, self.rows(query))) for name, query in PATHS.items()}
         self.life.mails = Counter(str(message_from_bytes(each)["Message-ID"]) for each in self.relay.messages)
         return self.life
 
