@@ -28,8 +28,9 @@ import structlog
 from bench import events, limit, machine, tables, workers
 from bench.events import Told
 from bench.figures import Noise, ratios, spread, told
+from bench.options import options_for
 from bench.recording import Recorded, Tally, record, tally
-from bench.stack import Stack, running
+from bench.stack import Stack, on_servers
 from local.children import LocalError
 from models.session import engine_for
 from tasks import inbox, registry
@@ -54,11 +55,9 @@ class Sample:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench apply", description=__doc__)
-    parser.add_argument("--reps", type=int, default=5, help="repetitions of both sides (%(default)s)")
+    parser = options_for("apply", __doc__)
     parser.add_argument("--events", type=int, default=3000, help="that each side applies (%(default)s)")
     parser.add_argument("--processes", type=int, default=2, help="on each side (%(default)s)")
-    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
     parser.add_argument("--per-event", action="store_true", help="beside one Celery task an event, in a real worker")
     options = parser.parse_args(arguments)
     if options.events <= _WARM * options.processes:
@@ -68,13 +67,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    machine.require_linux()
-    with running() as stack:
-        print(f"On {machine.described(stack.version)}.")
-        if options.per_event:
-            workers.measure(stack, options, workers.SINGLES, workers.BATCHES)
-        else:
-            measure(stack, options)
+    if options.per_event:
+        on_servers(lambda stack: workers.measure(stack, options, workers.SINGLES, workers.BATCHES))
+    else:
+        on_servers(lambda stack: measure(stack, options))
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:

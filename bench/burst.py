@@ -7,18 +7,19 @@ gets, one changed customer an event, or with --mixed the events of whole histori
 from __future__ import annotations
 
 import argparse
-import base64
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
 
 from bench import events, machine, peers
 from bench.figures import Noise, ratios, spread, told
+from bench.options import options_for
 from bench.posting import Answer, post, request
-from bench.stack import Stack, listens, running
-from local.children import LocalError, free_port, wait_until
+from bench.receivers import authorization_of, listening
+from bench.stack import Stack, on_servers
+from local.children import LocalError, wait_until
 
 _LONGEST = 900  # seconds
 _WARM = 200  # events before anything is measured
@@ -32,23 +33,18 @@ class Sample:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench burst", description=__doc__)
+    parser = options_for("burst", __doc__)
     parser.add_argument("--peer", choices=("djstripe", "sync", "none"), default="djstripe", help="(%(default)s)")
     parser.add_argument("--events", type=int, default=20_000, help="that we get (%(default)s)")
     parser.add_argument("--peer-events", type=int, default=2_000, help="that the peer gets (%(default)s)")
     parser.add_argument("--mixed", action="store_true", help="ours are of whole histories")
-    parser.add_argument("--reps", type=int, default=5, help="repetitions of both sides (%(default)s)")
     parser.add_argument("--connections", type=int, default=16, help="kept open at once (%(default)s)")
-    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    machine.require_linux()
-    with running() as stack:
-        print(f"On {machine.described(stack.version)}.")
-        measure(stack, options)
+    on_servers(lambda stack: measure(stack, options))
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:
@@ -145,21 +141,13 @@ class System:
 @contextmanager
 def processing(stack: Stack, *, processes: int = 2) -> Iterator[System]:
     """The receiver, and a worker with so many processes, on a database and a broker of their own."""
-    port = free_port()
-    with ExitStack() as running_now, stack.database() as database_url:
+    log = stack.home / "worker.log"
+    worker = f"celery -A worker.app worker -Q events -c {processes} -n bench@%h -l INFO"
+    worker += " --without-mingle --without-gossip"
+    with stack.database() as database_url:
         environment = stack.environment(database_url)
-        receiver = f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 2 --blocking-threads 4"
-        receiver += " webhooks.wsgi:app"
-        worker = f"celery -A worker.app worker -Q events -c {processes} -n bench@%h -l INFO"
-        worker += " --without-mingle --without-gossip"
-        running_now.enter_context(
-            stack.process(*receiver.split(), environment=environment, answers=lambda: listens(port))
+        ready = stack.process(
+            *worker.split(), environment=environment, answers=lambda: b" ready." in log.read_bytes(), name="worker"
         )
-        log = stack.home / "worker.log"
-        running_now.enter_context(
-            stack.process(
-                *worker.split(), environment=environment, answers=lambda: b" ready." in log.read_bytes(), name="worker"
-            )
-        )
-        authorization = "Basic " + base64.b64encode(environment["WEBHOOK_CREDENTIALS"].encode()).decode()
-        yield System(port, authorization, database_url)
+        with listening(stack, "webhooks.wsgi:app", environment) as (port, _), ready:
+            yield System(port, authorization_of(environment), database_url)

@@ -16,9 +16,9 @@ import psycopg
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from bench import events, machine, years
+from bench import events, years
 from bench.figures import spread
-from bench.stack import Stack, running
+from bench.stack import Stack, on_servers
 from models import Subscription
 from models.session import engine_for, transaction
 from tasks import clock, inbox
@@ -47,10 +47,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    machine.require_linux()
-    with running() as stack:
-        print(f"On {machine.described(stack.version)}.")
-        measure(stack, options)
+    on_servers(lambda stack: measure(stack, options))
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, tuple[float, float]]:

@@ -16,8 +16,9 @@ import psycopg
 from bench import events, machine
 from bench.burst import System, processing
 from bench.figures import Noise, spread, told
+from bench.options import options_for
 from bench.posting import Answer, post
-from bench.stack import Stack, running
+from bench.stack import Stack, on_servers
 from local.children import LocalError
 
 
@@ -32,21 +33,16 @@ class Sample:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench latency", description=__doc__)
-    parser.add_argument("--reps", type=int, default=5, help="repetitions (%(default)s)")
+    parser = options_for("latency", __doc__)
     parser.add_argument("--seconds", type=float, default=15, help="of each (%(default)s)")
     parser.add_argument("--share", type=float, default=0.3, help="of what it can bear (%(default)s)")
     parser.add_argument("--events", type=int, default=2_000, help="to find out what it can bear (%(default)s)")
-    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    machine.require_linux()
-    with running() as stack:
-        print(f"On {machine.described(stack.version)}.")
-        measure(stack, options)
+    on_servers(lambda stack: measure(stack, options))
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> list[Sample]:

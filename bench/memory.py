@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bench import machine
 from bench.posting import post
 from bench.receivers import serving
-from bench.stack import Stack, running
+from bench.stack import Stack, on_servers
 from local.children import LocalError
 
 _PART = 5000  # requests that are prepared at once
@@ -37,10 +37,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    machine.require_linux()
-    with running() as stack:
-        print(f"On {machine.described(stack.version)}.")
-        measure(stack, options)
+    on_servers(lambda stack: measure(stack, options))
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> list[Sample]:

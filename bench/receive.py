@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from bench import machine
 from bench.figures import Noise, ratios, spread, told
+from bench.options import options_for
 from bench.peers import Peer, djstripe
 from bench.posting import Answer, post
 from bench.receivers import Receiver, serving
-from bench.stack import Stack, running
+from bench.stack import Stack, on_servers
 from local.children import LocalError
 
 _WARM = 500  # requests before a sample
@@ -35,13 +36,11 @@ class Sample:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench receive", description=__doc__)
+    parser = options_for("receive", __doc__)
     parser.add_argument("--peer", choices=("minimal", "djstripe"), default="minimal", help="(%(default)s)")
-    parser.add_argument("--reps", type=int, default=5, help="repetitions of both sides (%(default)s)")
     parser.add_argument("--requests", type=int, default=6000, help="that we get in a sample (%(default)s)")
     parser.add_argument("--peer-requests", type=int, help="that the other gets (as many; dj-stripe a fifth)")
     parser.add_argument("--connections", type=int, default=16, help="kept open at once (%(default)s)")
-    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
     options = parser.parse_args(arguments)
     if options.peer_requests is None:
         options.peer_requests = options.requests // (5 if options.peer == "djstripe" else 1)
@@ -50,10 +49,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    machine.require_linux()
-    with running() as stack:
-        print(f"On {machine.described(stack.version)}.")
-        measure(stack, options)
+    on_servers(lambda stack: measure(stack, options))
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:

@@ -4,9 +4,8 @@ threads as production has."""
 from __future__ import annotations
 
 import base64
-import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -57,25 +56,28 @@ class Receiver:
 @contextmanager
 def serving(stack: Stack, side: str, event: Told | None = None) -> Iterator[Receiver]:
     """The receiver of this side on a database of its own, from its first answer to the end of the block."""
-    port, password = free_port(), secrets.token_urlsafe(24)
-    authorization = "Basic " + base64.b64encode(f"chargebee:{password}".encode()).decode()
-    granian = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-    arguments = [*granian, "--workers", "2", "--blocking-threads", "4", _APPS[side]]
     with stack.database() as database_url:
         if side == "minimal":
             with psycopg.connect(database_url) as connection:
                 connection.execute(_MINIMAL)
-        environment = {
-            "DATABASE_URL": database_url,
-            "AUTHORIZATION": authorization,
-            "QUITTANCE_ENV": "production",
-            "BROKER_URL": stack.valkey.url(),
-            "WEBHOOK_CREDENTIALS": f"chargebee:{password}",
-            "SECRET_KEY": secrets.token_urlsafe(48),
-            "PUBLIC_URL": "https://quittance.example",
-        }
+        environment = stack.environment(database_url)
+        authorization = authorization_of(environment)
         start = time.monotonic()
-        with stack.process(*arguments, environment=environment, answers=lambda: listens(port), every=0.01) as server:
+        with listening(stack, _APPS[side], environment | {"AUTHORIZATION": authorization}) as (port, pid):
             seconds = time.monotonic() - start
             about = (database_url, _TABLES[side], authorization, event or a_card_payment())
-            yield Receiver(port, server.pid, seconds, *about)
+            yield Receiver(port, pid, seconds, *about)
+
+
+@contextmanager
+def listening(stack: Stack, app: str, environment: Mapping[str, str]) -> Iterator[tuple[int, int]]:
+    """A WSGI application as production serves the receiver: its port and the id of its main process."""
+    port = free_port()
+    command = f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 2 --blocking-threads 4 {app}"
+    with stack.process(*command.split(), environment=environment, answers=lambda: listens(port), every=0.01) as server:
+        yield port, server.pid
+
+
+def authorization_of(environment: Mapping[str, str]) -> str:
+    """The header with the credentials of these settings."""
+    return "Basic " + base64.b64encode(environment["WEBHOOK_CREDENTIALS"].encode()).decode()

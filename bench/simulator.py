@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from bench import machine
 from bench.figures import Noise, spread, told
+from bench.options import options_for
 from local.children import LocalError
 from simulator import Site
 from simulator.population import populate
@@ -40,12 +41,10 @@ class Made:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench simulator", description=__doc__)
-    parser.add_argument("--reps", type=int, default=3, help="repetitions (%(default)s)")
+    parser = options_for("simulator", __doc__, reps=3)
     parser.add_argument("--customers", type=int, default=10_000, help="who come to the site (%(default)s)")
     parser.add_argument("--years", type=float, default=1, help="that each of them lives there (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the site (%(default)s)")
-    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
     return parser.parse_args(arguments)
 
 

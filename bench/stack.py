@@ -17,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 from psycopg.sql import SQL, Identifier
 
+from bench import machine
 from local import children
 from local.children import LocalError
 from local.postgres import Postgres
@@ -138,3 +139,11 @@ def running() -> Iterator[Stack]:
             yield stack
         finally:
             stack.stop()
+
+
+def on_servers(measure: Callable[[Stack], object]) -> None:
+    """Measure on servers that live as long as that, after a line that says on what machine."""
+    machine.require_linux()
+    with running() as stack:
+        print(f"On {machine.described(stack.version)}.")
+        measure(stack)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from bench import machine
 from bench.figures import Noise, ratios, spread, told
+from bench.options import options_for
 from bench.receivers import serving
-from bench.stack import Stack, running
+from bench.stack import Stack, on_servers
 
 SIDES = ("minimal", "quittance")
 
@@ -22,18 +23,12 @@ class Sample:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench start", description=__doc__)
-    parser.add_argument("--reps", type=int, default=9, help="starts of each (%(default)s)")
-    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
-    return parser.parse_args(arguments)
+    return options_for("start", __doc__, reps=9).parse_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    machine.require_linux()
-    with running() as stack:
-        print(f"On {machine.described(stack.version)}.")
-        measure(stack, options)
+    on_servers(lambda stack: measure(stack, options))
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:

@@ -17,6 +17,7 @@ from statistics import median
 
 from bench import machine
 from bench.figures import Noise, spread, told
+from bench.options import options_for
 from bench.stack import ROOT
 from local import children
 from local.children import LocalError, free_port
@@ -36,11 +37,9 @@ class Sample:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench webhooks", description=__doc__)
-    parser.add_argument("--reps", type=int, default=5, help="repetitions (%(default)s)")
+    parser = options_for("webhooks", __doc__)
     parser.add_argument("--events", type=int, default=5000, help="sent in each of them (%(default)s)")
     parser.add_argument("--connections", type=int, default=4, help="sending at once (%(default)s)")
-    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
     return parser.parse_args(arguments)
 
 

@@ -19,7 +19,8 @@ from celery import Celery
 
 from bench import events, machine
 from bench.figures import Noise, ratios, spread, told
-from bench.stack import Stack, running
+from bench.options import options_for
+from bench.stack import Stack, on_servers
 from local.children import LocalError, wait_until
 
 _WARM = 0.2  # of the events, before counting begins
@@ -48,19 +49,14 @@ class Sample:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench workers", description=__doc__)
-    parser.add_argument("--reps", type=int, default=5, help="repetitions of both sides (%(default)s)")
+    parser = options_for("workers", __doc__)
     parser.add_argument("--events", type=int, default=3000, help="that each side applies (%(default)s)")
-    parser.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> None:
     options = parse(arguments)
-    machine.require_linux()
-    with running() as stack:
-        print(f"On {machine.described(stack.version)}.")
-        measure(stack, options, ONE, TWO)
+    on_servers(lambda stack: measure(stack, options, ONE, TWO))
 
 
 def measure(stack: Stack, options: argparse.Namespace, limit: Side, ours: Side) -> dict[Side, list[Sample]]:

@@ -1,0 +1,13 @@
+"""The options that most benchmarks take."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def options_for(name: str, about: str | None, *, reps: int = 5) -> argparse.ArgumentParser:
+    """A parser with what is taken by all that repeat and wait for a quiet machine."""
+    made = argparse.ArgumentParser(prog=f"./dev bench {name}", description=about)
+    made.add_argument("--reps", type=int, default=reps, help="repetitions of each side (%(default)s)")
+    made.add_argument("--patience", type=float, default=10, help="seconds to wait for a quiet machine (%(default)s)")
+    return made
