@@ -23,35 +23,11 @@ from simulator.api.faults import Kind, When
 from simulator.fixtures import ChargebeeApi
 from tasks.outbox import deliver_pending
 from tests.builders import Quittance
-from tests.tasks.writing import STATE, STORIES, Asking, Story, a_site, gateway_of, it_was_done_once, payments
+from tests.tasks.writing import STATE, Asking, Story, gateway_of, it_was_done_once, payments
 
 pytestmark = pytest.mark.long
 
 WORKERS_DIED = "update outbox set lease_until = now() - interval '1 second' where state = 'sending'"
-
-
-@pytest.fixture
-def chargebee_site() -> Site:
-    return a_site()
-
-
-@pytest.fixture
-def quittance(with_api: Quittance, site: Site) -> Quittance:
-    with_api.move_clock(site.now)
-    with_api.take(*site.events)
-    return with_api
-
-
-@pytest.fixture
-def asking(quittance: Quittance, site: Site) -> Asking:
-    return Asking(quittance, site)
-
-
-@pytest.fixture(params=STORIES)
-def story(request: pytest.FixtureRequest, quittance: Quittance, site: Site) -> Story:
-    found = STORIES[request.param]
-    found.before(site)
-    return found
 
 
 def impatient(quittance: Quittance, pace: Pace | None = None) -> None:

@@ -22,10 +22,8 @@ from tasks.wording import Words
 from tests.builders import Quittance
 from tests.tasks.writing import (
     STATE,
-    STORIES,
     Asking,
     Story,
-    a_site,
     ends_with_its_term,
     gateway_of,
     it_was_done_once,
@@ -38,30 +36,6 @@ from tests.tasks.writing import (
 )
 
 pytestmark = pytest.mark.long  # a quick one of each verb is in tests/worker/cli/test_writes.py
-
-
-@pytest.fixture
-def chargebee_site() -> Site:
-    return a_site()
-
-
-@pytest.fixture
-def quittance(with_api: Quittance, site: Site) -> Quittance:
-    with_api.move_clock(site.now)
-    with_api.take(*site.events)
-    return with_api
-
-
-@pytest.fixture
-def asking(quittance: Quittance, site: Site) -> Asking:
-    return Asking(quittance, site)
-
-
-@pytest.fixture(params=STORIES)
-def story(request: pytest.FixtureRequest, quittance: Quittance, site: Site) -> Story:
-    found = STORIES[request.param]
-    found.before(site)
-    return found
 
 
 def test_what_is_asked_for_is_done(story: Story, asking: Asking, quittance: Quittance, site: Site) -> None:
