@@ -159,11 +159,7 @@ class _Ringer:
 
     def _hang_up(self) -> None:
         producer, self._producer = self._producer, None
-        try:
-            if producer is not None:
-                producer.connection.release()
-        except Exception as error:
-            _log.debug("a broken connection to the broker would not close: %s", type(error).__name__)
+        release(producer)
 
 
 def producer_of(broker_url: str, key_prefix: str) -> Any:
@@ -177,6 +173,15 @@ def producer_of(broker_url: str, key_prefix: str) -> Any:
         options |= {"read_timeout": 0.5, "write_timeout": 0.5}
     connection = kombu.Connection(broker_url, connect_timeout=0.5, transport_options=options)
     return connection.Producer(serializer="json")
+
+
+def release(producer: Any) -> None:
+    """Close a producer's connection, if there is one, whatever state it is in."""
+    try:
+        if producer is not None:
+            producer.connection.release()
+    except Exception as error:
+        _log.debug("a broken connection to the broker would not close: %s", type(error).__name__)
 
 
 def publish(producer: Any, queue: Any, task: str) -> None:

@@ -18,7 +18,7 @@ import structlog
 from celery.worker import state
 from kombu.entity import Queue
 
-from .doorbell import producer_of, publish
+from .doorbell import producer_of, publish, release
 from .settings import Settings
 
 PERIOD = 15.0
@@ -105,11 +105,7 @@ class Pulse(threading.Thread):
 
     def _hang_up(self) -> None:
         producer, self._producer = self._producer, None
-        try:
-            if producer is not None:
-                producer.connection.release()
-        except Exception as error:
-            log.debug("a broken connection to the broker would not close", reason=type(error).__name__)
+        release(producer)
 
     def _leave(self) -> None:
         """See that the process ends: Celery tries for ever to take leave of a broker that is away."""
