@@ -143,7 +143,7 @@ def processing(stack: Stack, *, processes: int = 2) -> Iterator[System]:
     """The receiver, and a worker with so many processes, on a database and a broker of their own."""
     log = stack.home / "worker.log"
     worker = f"celery -A worker.app worker -Q events -c {processes} -n bench@%h -l INFO"
-    worker += " --without-mingle --without-gossip"
+    worker += " --without-mingle --without-gossip --without-heartbeat"
     with stack.database() as database_url:
         environment = stack.environment(database_url)
         ready = stack.process(

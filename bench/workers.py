@@ -129,7 +129,7 @@ def _send(environment: dict[str, str], messages: Sequence[tuple[str, list[str]]]
 def _worker(stack: Stack, side: Side, environment: dict[str, str]) -> Iterator[int]:
     app = "bench.an_event_a_task" if side.event_a_task else "worker.app"
     command = f"celery -A {app} worker -Q events -c {side.processes} -n bench@%h -l WARNING"
-    command += " --without-mingle --without-gossip"
+    command += " --without-mingle --without-gossip --without-heartbeat"
     name = f"worker-{secrets.token_hex(4)}"
     with stack.process(*command.split(), environment=environment, answers=lambda: True, name=name) as child:
         yield child.pid

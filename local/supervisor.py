@@ -420,7 +420,17 @@ class Plan:
         celery = ["celery", "--quiet", "-A", "worker.app"]
         worker = self.stack.start(
             "worker",
-            _python(*celery, "worker", "-l", "INFO", "-c", "2", "--without-mingle", "--without-gossip"),
+            _python(
+                *celery,
+                "worker",
+                "-l",
+                "INFO",
+                "-c",
+                "2",
+                "--without-mingle",
+                "--without-gossip",
+                "--without-heartbeat",
+            ),
             self.settings | self._no_word_about_root(),
             expect={"ready": r"celery@\S+ ready\."},
         )

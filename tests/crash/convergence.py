@@ -237,7 +237,17 @@ class Run:
         granian += ("--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "10", "webhooks.wsgi:app")
         self.runner.add("receiver", *granian, **environ)
         celery = ("celery", "-A", "worker.app")
-        worker = (*celery, "worker", "-l", "INFO", "--without-mingle", "--without-gossip", "-c", "2")
+        worker = (
+            *celery,
+            "worker",
+            "-l",
+            "INFO",
+            "--without-mingle",
+            "--without-gossip",
+            "--without-heartbeat",
+            "-c",
+            "2",
+        )
         self.runner.add("worker", *worker, "-Q", "events", "-n", "events@%h", **environ)
         self.runner.add("worker_mail", *worker, "-Q", "mail,provider", "-n", "mail@%h", **environ)
         self.runner.add("beat", *celery, "beat", "-l", "INFO", "-S", "celery.beat:Scheduler", **environ)

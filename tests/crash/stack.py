@@ -61,7 +61,7 @@ class Stack:
         return process
 
     def _celery(self, name: str, app: str, what: str, *options: str, environ: dict[str, str]) -> Process:
-        quiet = ("--without-mingle", "--without-gossip") if what == "worker" else ()
+        quiet = ("--without-mingle", "--without-gossip", "--without-heartbeat") if what == "worker" else ()
         arguments = ("celery", "-A", app, what, "-l", "INFO", *options, *quiet)
         return self._start(*arguments, name=name, **self.environ | environ)
 
