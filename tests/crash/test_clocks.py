@@ -12,7 +12,7 @@ from tests.builders import Quittance, a_customer, a_subscription, an_event
 from tests.conftest import ROOT, eventually
 from tests.crash.stack import Stack
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.bound, pytest.mark.timeout(240)]
 
 HOUR = 3600
 

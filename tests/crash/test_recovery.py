@@ -12,7 +12,7 @@ from tests.conftest import eventually
 from tests.crash.stack import Process, Stack, kill
 from tests.emails.relay import WAIT, Relay
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.bound, pytest.mark.timeout(300)]
 
 SEATS = "select seats from subscriptions where id = 'sub_1'"
 LIVE = "select worker from heartbeats where at > now() - interval '60 s'"

@@ -23,7 +23,7 @@ from tests.builders import Body, a_customer, a_subscription, an_event
 from tests.conftest import eventually
 from tests.crash.stack import Stack
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.bound, pytest.mark.timeout(300)]
 
 SEATS = "select seats from subscriptions where id = 'sub_1'"
 MIB = 1024 * 1024
