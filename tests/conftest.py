@@ -78,10 +78,28 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     return None if config.option.all else "the long tests are left out: ./dev test --all runs them too"
 
 
+@pytest.hookimpl(trylast=True)  # when -m and -k have chosen
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.option.all:
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
         items[:] = [item for item in items if not item.get_closest_marker("long")]
+    items[:] = _dealt(items, getattr(config, "workerinput", {}).get("workercount", 1))
+
+
+def _dealt(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
+    """In the order in which every process begins with what takes minutes: nobody waits for that alone at the end.
+
+    xdist's `worksteal` gives each process an even part of the tests, as they follow each other, to begin with.
+    """
+    longest = [item for item in items if (limit := item.get_closest_marker("timeout")) and limit.args[0] >= 300]
+    others = [item for item in items if item not in set(longest)]
+    dealt: list[pytest.Item] = []
+    for process in range(processes):
+        hand = longest[process::processes]
+        room = (len(items) - len(dealt)) // (processes - process) - len(hand)
+        dealt += [*hand, *others[:room]]
+        others = others[room:]
+    return dealt
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

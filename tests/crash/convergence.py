@@ -314,7 +314,7 @@ class Run:
     def _keeps_up(self) -> bool:
         """Does the receiver take events now, and are the workers about where the site is?"""
         with suppress(httpx.TransportError, psycopg.OperationalError):
-            ready = httpx.get(f"http://127.0.0.1:{self.port}/readyz", trust_env=False).status_code == 200
+            ready = httpx.get(f"http://127.0.0.1:{self.port}/readyz", trust_env=False, verify=False).status_code == 200
             return ready and len(self._ask(_NEVER_TRIED)) <= MOST_WAITING
         return False
 
