@@ -34,7 +34,7 @@ from models.session import transaction
 from .findings import note
 from .merge import merge, subjects
 from .registry import Change, derivations, handler_of
-from .world import Busy, Cause, Raced, Rules, Wanted, World, lock_customers
+from .world import Busy, Cause, Raced, Rules, Wanted, World, try_locks
 
 BATCH = 50  # a savepoint each, at worst: a backend caches 64 subtransaction ids, beyond that every session gets slower
 STARTS = 5  # an event whose process died this often is parked
@@ -222,7 +222,7 @@ def _claim_fresh(engine: Engine, busy: set[str], batch: int) -> list[str]:
     with transaction(engine) as session:
         found = session.execute(_FRESH, {"busy": sorted(busy), "batch": batch}).all()
         wanted = {customer for row in found for customer in row.customer_ids}
-        free = lock_customers(session, wanted)
+        free = try_locks(session, wanted)
         busy |= wanted - free
         ids = [row.id for row in found if free.issuperset(row.customer_ids)]
         if ids:
@@ -304,7 +304,7 @@ class _Batch:
         # Plain FOR UPDATE: a claimer that is looking at these very rows must be waited for, not skipped.
         rows = list(self.session.scalars(_CLAIMED, {"ids": list(ids)}))
         wanted = {customer for row in rows for customer in row.customer_ids}
-        self._held = lock_customers(self.session, wanted)
+        self._held = try_locks(self.session, wanted)
         self.busy = wanted - self._held
         self._left = [row.id for row in rows if not self._held.issuperset(row.customer_ids)]
         free = [row for row in rows if self._held.issuperset(row.customer_ids)]

@@ -347,11 +347,14 @@ class World:
     def load(self, wanted: Wanted, held: set[str]) -> None:
         """Read what these subjects can touch, with the locks of the customers they belong to.
 
-        `held` are the customers locked already; it grows.
+        The subjects themselves are locked too: of one that is not here yet nobody knows whose it is, and an invoice and
+        the subscription of another customer that it is for would not see each other come. `held` is locked already; it
+        grows.
 
         Raises:
-            Busy: another transaction holds one of the customers.
+            Busy: another transaction holds one of them.
         """
+        self._hold(wanted.names(), held)
         while True:
             self.read(wanted)
             owners = {
@@ -360,12 +363,16 @@ class World:
                 for row in rows.values()
                 if (owner := row.id if isinstance(row, Customer) else getattr(row, "customer_id", None))
             }
-            if not (missing := owners - held):
+            if owners <= held:
                 return
-            got = lock_customers(self.session, missing)
-            held |= got
-            if got != missing:
-                raise Busy(", ".join(sorted(missing - got)))
+            self._hold(owners, held)
+
+    def _hold(self, names: set[str], held: set[str]) -> None:
+        missing = names - held
+        got = try_locks(self.session, missing)
+        held |= got
+        if got != missing:
+            raise Busy(", ".join(sorted(missing - got)))
 
     def read(self, wanted: Wanted) -> None:
         """Read without a lock: for looking, not for changing. One SELECT a table; what a row names is read with it."""
@@ -466,17 +473,31 @@ class Wanted:
         if owner := fields.get("customer_id"):
             self.owners.add(owner)
 
+    def names(self) -> set[str]:
+        """What is locked of these by name: all but customers, whose locks are theirs and those of all they have."""
+        kinds = {
+            "subscription": self.subscriptions | self.contracts,
+            "invoice": self.invoices,
+            "transaction": self.transactions,
+            "credit_note": self.credit_notes,
+            "payment_source": self.payment_sources,
+        }
+        return {f"{kind} {id}" for kind, ids in kinds.items() for id in ids}
 
-def lock_customers(session: Session, customer_ids: Iterable[str]) -> set[str]:
-    """Try to lock these customers until the transaction ends; those that nobody else holds are locked and returned."""
-    ids = sorted(customer_ids)
-    if not ids:
+
+def try_locks(session: Session, names: Iterable[str]) -> set[str]:
+    """Try to lock these until the transaction ends; those that nobody else holds are locked and returned.
+
+    A customer's name is its id; that of anything else is `kind id`.
+    """
+    wanted = sorted(names)
+    if not wanted:
         return set()
-    return {row.k for row in session.execute(_TRY_LOCK, {"ids": ids}) if row.locked}
+    return {row.k for row in session.execute(_TRY_LOCK, {"names": wanted}) if row.locked}
 
 
 _TRY_LOCK = text(
-    "select k, pg_try_advisory_xact_lock(hashtextextended(k, 0)) as locked from unnest(cast(:ids as text[])) as k"
+    "select k, pg_try_advisory_xact_lock(hashtextextended(k, 0)) as locked from unnest(cast(:names as text[])) as k"
 )
 
 

@@ -199,6 +199,7 @@ class Run:
             api = ends.enter_context(serving(app))
             ends.callback(self.faults.clear)
             self._helper = ends.enter_context(ThreadPoolExecutor(1))
+            self._http = ends.enter_context(httpx.Client(trust_env=False))  # one: each reads all certificates
             self._start_processes(api, ends)
             self._start_site(ends)
             self._ends = ends.pop_all()
@@ -314,7 +315,7 @@ class Run:
     def _keeps_up(self) -> bool:
         """Does the receiver take events now, and are the workers about where the site is?"""
         with suppress(httpx.TransportError, psycopg.OperationalError):
-            ready = httpx.get(f"http://127.0.0.1:{self.port}/readyz", trust_env=False, verify=False).status_code == 200
+            ready = self._http.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
             return ready and len(self._ask(_NEVER_TRIED)) <= MOST_WAITING
         return False
 

@@ -17,7 +17,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from click.testing import CliRunner
 from sqlalchemy import text
 
-from models import Customer, Subscription
+from models import Customer, Invoice, Subscription
 from models.session import transaction
 from tasks import registry
 from tasks.inbox import _claim_suspect, apply_pending, is_due, take_in
@@ -277,6 +277,29 @@ def test_a_row_that_belongs_to_a_busy_customer_makes_only_its_event_wait(quittan
     quittance.hurry()
     assert quittance.ending(moved) == ("applied", None)
     assert quittance.rows("select customer_id from subscriptions") == ["cust_2"]
+
+
+@pytest.mark.usefixtures("registered")
+def test_an_invoice_and_its_subscription_of_another_customer_see_each_other_come(quittance: Quittance) -> None:
+    """The subscription moved to a customer of its own before anybody here had heard of either."""
+    to_another = an_event(a_customer(id="cust_2"), a_subscription(1, customer_id="cust_2", auto_collection="off"))
+    meanwhile: list[str] = []
+
+    @derives(Invoice)
+    def work_beside(_world: World, _invoice: Invoice, _change: Change | None) -> None:
+        if not meanwhile:
+            meanwhile.append("")
+            post(quittance, to_another)
+            another = threading.Thread(target=apply, args=(quittance,))
+            another.start()
+            another.join()
+            meanwhile[0] = quittance.ending(to_another)[0]
+
+    quittance.take(an_event(a_customer(), an_invoice(1, id="F-1")))
+    assert meanwhile == ["pending"]
+    quittance.hurry()
+    assert quittance.ending(to_another) == ("applied", None)
+    assert quittance.rows("select invoice_id, state from followups") == [("F-1", "awaiting")]
 
 
 def test_workers_side_by_side_apply_each_event_once(quittance: Quittance) -> None:
