@@ -47,7 +47,7 @@ class Ground:
         self.quittance = Quittance(db_url, directory)
 
     def tell(self, seeds: Sequence[int]) -> Crowd:
-        """Live these lives, tell of them, and compare the end. One crowd in four is applied by two at once.
+        """Live these lives, tell of them, and compare the end. Every other crowd is applied by two at once.
 
         In one crowd in five the mails of the first are sent; those of the others are called for.
         """
@@ -55,7 +55,7 @@ class Ground:
         for mail in self.quittance.mail.glob("*.eml"):
             mail.unlink()
         sites = {seed: life(seed, END) for seed in seeds}
-        telling = _Telling(self.quittance, sites, appliers=1 if seeds[0] // CROWD % 4 else 2)
+        telling = _Telling(self.quittance, sites, appliers=1 + seeds[0] // CROWD % 2)
         telling.tell()
         return Crowd(
             _Comparison(self.quittance, sites).differing(telling.sample if telling.sends else None), telling.counts
