@@ -30,6 +30,7 @@ from bench.events import Told
 from bench.figures import Noise, ratios, spread, told
 from bench.options import options_for
 from bench.recording import Recorded, Tally, record, tally
+from bench.results import Judged, Result, finish
 from bench.stack import Stack, on_servers
 from local.children import LocalError
 from models.session import engine_for
@@ -65,12 +66,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> list[Result]:
     options = parse(arguments)
     if options.per_event:
-        on_servers(lambda stack: workers.measure(stack, options, workers.SINGLES, workers.BATCHES))
-    else:
-        on_servers(lambda stack: measure(stack, options))
+        samples = on_servers(lambda stack: workers.measure(stack, options, workers.SINGLES, workers.BATCHES))
+        title = "Events that a real worker applies, in batches and as a task each"
+        return finish([workers.result_of("apply-per-event", title, samples, at_least=4)], options.chart)
+    return finish([_result(on_servers(lambda stack: measure(stack, options)))], options.chart)
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:
@@ -126,10 +128,23 @@ def _summarise(samples: dict[str, list[Sample]]) -> None:
             f"{spread([s.applying for s in samples[side]], 2)} ms, PostgreSQL "
             f"{spread([s.postgres for s in samples[side]], 2)} ms"
         )
-    found = ratios([s.rate for s in samples["quittance"]], [s.rate for s in samples["bare"]])
-    print(f"events: quittance / bare = {spread(found, 2)}  ({', '.join(f'{each:.2f}' for each in found)})")
     print(told([s.noise for side in SIDES for s in samples[side]]))
     print(_compared(samples))
+
+
+def _result(samples: dict[str, list[Sample]]) -> Result:
+    ours, theirs = samples["quittance"], samples["bare"]
+    cpu = ratios([s.applying + s.postgres for s in ours], [s.applying + s.postgres for s in theirs])
+    return Result(
+        "apply",
+        "Events applied, beside bare psycopg that writes the same rows",
+        "events a second",
+        {side: [s.rate for s in samples[side]] for side in SIDES},
+        [
+            Judged("events: quittance / bare", ratios([s.rate for s in ours], [s.rate for s in theirs]), at_least=1.2),
+            Judged("CPU an event: quittance / bare", cpu),
+        ],
+    )
 
 
 def _compared(samples: dict[str, list[Sample]]) -> str:

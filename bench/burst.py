@@ -18,6 +18,7 @@ from bench.figures import Noise, ratios, spread, told
 from bench.options import options_for
 from bench.posting import Answer, post, request
 from bench.receivers import authorization_of, listening
+from bench.results import Judged, Result, finish
 from bench.stack import Stack, on_servers
 from local.children import LocalError, wait_until
 
@@ -42,9 +43,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> list[Result]:
     options = parse(arguments)
-    on_servers(lambda stack: measure(stack, options))
+    samples = on_servers(lambda stack: measure(stack, options))
+    return finish([_result(samples, options.peer)], options.chart)
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:
@@ -63,11 +65,18 @@ def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]
     print("\nmedian [least - greatest]")
     for side in sides:
         print(f"{side:9} {spread([s.applied for s in samples[side]])} events/s until all are applied")
-    if options.peer in samples:
-        found = ratios([s.applied for s in samples["quittance"]], [s.applied for s in samples[options.peer]])
-        print(f"quittance / {options.peer} = {spread(found, 2)}  ({', '.join(f'{each:.2f}' for each in found)})")
     print(told([s.noise for side in sides for s in samples[side]]))
     return samples
+
+
+def _result(samples: dict[str, list[Sample]], peer: str) -> Result:
+    rates = {side: [s.applied for s in taken] for side, taken in samples.items()}
+    judged = [Judged("events a second until all are applied", rates["quittance"], digits=0)]
+    if peer in rates:
+        found = ratios(rates["quittance"], rates[peer])
+        judged = [Judged(f"events: quittance / {peer}", found, at_least=8 if peer == "djstripe" else 0.8)]
+    name = "burst" if peer == "none" else f"burst-{peer}"
+    return Result(name, "A burst over HTTP, until all of it is applied", "events a second", rates, judged)
 
 
 def _peers(stack: Stack, options: argparse.Namespace) -> Sample:
@@ -112,9 +121,11 @@ def _bodies(count: int, mixed: bool) -> list[bytes]:
 
 @dataclass(frozen=True)
 class System:
-    """Receiver and worker, which run."""
+    """Receiver and worker, which run: where the one listens, and the ids of their main processes."""
 
     port: int
+    receiver: int
+    worker: int
     authorization: str
     database_url: str
 
@@ -149,5 +160,5 @@ def processing(stack: Stack, *, processes: int = 2) -> Iterator[System]:
         ready = stack.process(
             *worker.split(), environment=environment, answers=lambda: b" ready." in log.read_bytes(), name="worker"
         )
-        with listening(stack, "webhooks.wsgi:app", environment) as (port, _), ready:
-            yield System(port, authorization_of(environment), database_url)
+        with listening(stack, "webhooks.wsgi:app", environment) as (port, receiver), ready as working:
+            yield System(port, receiver, working.pid, authorization_of(environment), database_url)

@@ -8,9 +8,11 @@ from statistics import median
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:
-    """`1890 [1650 - 1978]`: the median, the least and the greatest."""
+    """`1890 [1650 - 1978]`: the median, the least and the greatest; of one value, just that."""
     if not values:
         return "nothing measured"
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
     return f"{median(values):.{digits}f} [{min(values):.{digits}f} - {max(values):.{digits}f}]"
 
 

@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session
 
 from bench import events, years
 from bench.figures import spread
+from bench.options import options_for
+from bench.results import Judged, Result, finish
 from bench.stack import Stack, on_servers
 from models import Subscription
 from models.session import engine_for, transaction
@@ -39,15 +41,24 @@ _RULES = Rules()
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench growth", description=__doc__)
+    parser = options_for("growth", __doc__, reps=None)
     parser.add_argument("--times", type=int, default=25, help="that each question is asked (%(default)s)")
     parser.add_argument("--share", type=float, default=1.0, help="of the 5 million events and their like (%(default)s)")
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> list[Result]:
     options = parse(arguments)
-    on_servers(lambda stack: measure(stack, options))
+    found = on_servers(lambda stack: measure(stack, options))
+    ratios = {name: [much / little] for name, (little, much) in found.items()}
+    result = Result(
+        "growth",
+        "The same questions with years of history, beside little history",
+        "times as long",
+        ratios,
+        [Judged(f"{name}: much / little", ratio, at_most=2) for name, ratio in ratios.items()],
+    )
+    return finish([result], options.chart)
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, tuple[float, float]]:

@@ -15,9 +15,10 @@ import psycopg
 
 from bench import events, machine
 from bench.burst import System, processing
-from bench.figures import Noise, spread, told
+from bench.figures import Noise, told
 from bench.options import options_for
 from bench.posting import Answer, post
+from bench.results import Judged, Result, finish
 from bench.stack import Stack, on_servers
 from local.children import LocalError
 
@@ -40,9 +41,25 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> list[Result]:
     options = parse(arguments)
-    on_servers(lambda stack: measure(stack, options))
+    samples = on_servers(lambda stack: measure(stack, options))
+    result = Result(
+        "latency",
+        "From an event's instant to its answer, and from there until it is applied",
+        "milliseconds",
+        {
+            "answer, p50": [s.answer[0] for s in samples],
+            "answer, p99": [s.answer[1] for s in samples],
+            "then applied, p50": [s.applied[0] for s in samples],
+            "then applied, p99": [s.applied[1] for s in samples],
+        },
+        [
+            Judged("p50 until applied / p50 of the answer", [s.applied[0] / s.answer[0] for s in samples], at_most=5),
+            Judged("p99 until applied / p50 until applied", [s.applied[1] / s.applied[0] for s in samples], at_most=10),
+        ],
+    )
+    return finish([result], options.chart)
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> list[Sample]:
@@ -56,11 +73,7 @@ def measure(stack: Stack, options: argparse.Namespace) -> list[Sample]:
             f"{sample.applied[1]:8.2f} {sample.noise.before:15.2f} {sample.noise.during:15.2f}",
             flush=True,
         )
-    print("\nmedian [least - greatest]")
-    middle = [sample.applied[0] / sample.answer[0] for sample in samples]
-    tail = [sample.applied[1] / sample.applied[0] for sample in samples]
-    print(f"p50 until applied / p50 of the answer = {spread(middle, 1)}")
-    print(f"p99 until applied / p50 until applied = {spread(tail, 1)}")
+    print()
     print(told([sample.noise for sample in samples]))
     return samples
 

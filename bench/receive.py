@@ -17,6 +17,7 @@ from bench.options import options_for
 from bench.peers import Peer, djstripe
 from bench.posting import Answer, post
 from bench.receivers import Receiver, serving
+from bench.results import Judged, Result, finish
 from bench.stack import Stack, on_servers
 from local.children import LocalError
 
@@ -47,9 +48,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> list[Result]:
     options = parse(arguments)
-    on_servers(lambda stack: measure(stack, options))
+    samples = on_servers(lambda stack: measure(stack, options))
+    return finish([_result(samples, options.peer)], options.chart)
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:
@@ -75,11 +77,11 @@ def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]
                     f"{sample.noise.before:15.2f} {sample.noise.during:15.2f}",
                     flush=True,
                 )
-    _summarise(samples, options.peer)
+    _summarise(samples)
     return samples
 
 
-def _summarise(samples: dict[str, list[Sample]], peer: str) -> None:
+def _summarise(samples: dict[str, list[Sample]]) -> None:
     print("\nmedian [least - greatest]")
     for side, taken in samples.items():
         print(
@@ -87,11 +89,26 @@ def _summarise(samples: dict[str, list[Sample]], peer: str) -> None:
             f"p99 {spread([s.p99 for s in taken], 1)} ms, CPU {spread([s.cpu for s in taken], 3)} ms/req, "
             f"PostgreSQL's {spread([s.postgres for s in taken], 3)}"
         )
+    print(told([s.noise for taken in samples.values() for s in taken]))
+
+
+def _result(samples: dict[str, list[Sample]], peer: str) -> Result:
     ours, theirs = samples["quittance"], samples[peer]
     rates = ratios([s.rate for s in ours], [s.rate for s in theirs])
-    print(f"requests: quittance / {peer} = {spread(rates, 2)}  ({', '.join(f'{each:.2f}' for each in rates)})")
-    print(f"CPU:      quittance / {peer} = {spread(ratios([s.cpu for s in ours], [s.cpu for s in theirs]), 2)}")
-    print(told([s.noise for taken in samples.values() for s in taken]))
+    if peer == "djstripe":
+        name, other, wanted = "receive-djstripe", "dj-stripe that only stores", 5.0
+    else:
+        name, other, wanted = "receive", "a minimal one", 0.8
+    return Result(
+        name,
+        f"Events that a receiver takes, beside {other}",
+        "events a second",
+        {side: [s.rate for s in taken] for side, taken in samples.items()},
+        [
+            Judged(f"requests: quittance / {peer}", rates, at_least=wanted),
+            Judged(f"CPU a request: quittance / {peer}", ratios([s.cpu for s in ours], [s.cpu for s in theirs])),
+        ],
+    )
 
 
 def _sample(receiver: Receiver | Peer, stack: Stack, side: str, options: argparse.Namespace) -> Sample:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from bench import machine
 from bench.figures import Noise, spread, told
 from bench.options import options_for
+from bench.results import Judged, Result, finish
 from local.children import LocalError
 from simulator import Site
 from simulator.population import populate
@@ -48,10 +49,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> list[Result]:
     options = parse(arguments)
     machine.require_linux()
-    measure(options)
+    made = measure(options)
+    seconds, peaks = [one.seconds for one in made], [one.peak for one in made]
+    judged = [
+        Judged("seconds for all customers' years", seconds, at_most=60, digits=1),
+        Judged("MiB at the most", peaks, at_most=1024, digits=0),
+    ]
+    return finish(
+        [Result("simulator", "A year of all customers, made", "seconds", {"made": seconds}, judged)], options.chart
+    )
 
 
 def measure(options: argparse.Namespace) -> list[Made]:

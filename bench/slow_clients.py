@@ -1,169 +1,161 @@
-"""How the receiver answers while slow clients hold its connections: `./dev bench slow --slow 200`.
+"""How the receiver answers while slow clients hold its connections, beside how it answers without them.
 
-Starts PostgreSQL, Valkey and the receiver as production starts it, lets slow clients send a byte at a time (in the
-headers, in a body of known length, in a chunked body, or nothing at all) and posts events beside them.
+The slow ones send a byte at a time: in the headers, in a body without the password (`stranger`), in one with it, of
+known length or in chunks, or nothing at all (`idle`). Beside them events are posted at a fixed rate, by post.c.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
-import json
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
+from statistics import median
 
-from alembic import command
-from alembic.config import Config
+from bench import machine
+from bench.figures import Noise, ratios, spread, told
+from bench.options import options_for
+from bench.posting import post
+from bench.receivers import Receiver, serving
+from bench.results import Judged, Result, finish
+from bench.stack import Stack, on_servers
+from local.children import LocalError
 
-from local.postgres import Postgres
-from local.valkey import Valkey
-
-ROOT = Path(__file__).resolve().parent.parent
-PASSWORD = "measured-here-only"
-AUTHORIZATION = "Basic " + base64.b64encode(f"bench:{PASSWORD}".encode()).decode()
+_NOBODY = "Basic bm9ib2R5Om5vdGhpbmc="
+_PAUSE = 0.1  # seconds between two bytes of a slow client
+_CONNECTIONS = 4  # of those that are not slow
+NONE = "none"
 
 
-def head(length: int | None, authorization: str = AUTHORIZATION) -> bytes:
+@dataclass(frozen=True)
+class Sample:
+    """Milliseconds from an event's instant to its answer; how long a slow client held its connection, in seconds."""
+
+    p50: float
+    p99: float
+    held: list[float]
+    noise: Noise
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = options_for("slow", __doc__)
+    modes = list(_what_slow_ones_send(""))
+    usual = ["headers", "idle", "stranger"]
+    parser.add_argument("--slow", type=int, default=200, help="clients at once (%(default)s)")
+    parser.add_argument("--mode", nargs="+", choices=modes, default=usual, help=f"({' '.join(usual)})")
+    parser.add_argument("--rate", type=float, default=100, help="events a second beside them (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=6, help="of each sample (%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> list[Result]:
+    options = parse(arguments)
+    samples = on_servers(lambda stack: measure(stack, options))
+    quick = [sample.p99 for sample in samples[NONE]]
+    slow = {mode: [sample.p99 for sample in taken] for mode, taken in samples.items() if mode != NONE}
+    result = Result(
+        "slow",
+        f"p99 of the receiver's answers while {options.slow} slow clients hold connections",
+        "milliseconds",
+        {NONE: quick} | {f"slow: {mode}": times for mode, times in slow.items()},
+        [Judged(f"p99: {mode} / without them", ratios(times, quick), at_most=3) for mode, times in slow.items()],
+    )
+    return finish([result], options.chart)
+
+
+def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:
+    modes = [NONE, *options.mode]
+    samples: dict[str, list[Sample]] = {mode: [] for mode in modes}
+    print(
+        f"{options.rate:g} events a second beside {options.slow} slow clients.\n\nslow in      p50 ms   p99 ms   held s"
+    )
+    with serving(stack, "quittance") as receiver:
+        post(receiver.requests(200), receiver.port, stack.home, connections=_CONNECTIONS)
+        for repetition in range(options.reps):
+            for mode in modes if repetition % 2 == 0 else reversed(modes):
+                sample = _sample(stack, receiver, mode, options)
+                samples[mode].append(sample)
+                held = f"{median(sample.held):8.1f}" if sample.held else ""
+                print(f"{mode:10} {sample.p50:8.2f} {sample.p99:8.2f} {held}", flush=True)
+    print("\nmedian [least - greatest]")
+    for mode, taken in samples.items():
+        print(f"{mode:10} p50 {spread([s.p50 for s in taken], 2)} ms, p99 {spread([s.p99 for s in taken], 2)} ms")
+    print(told([sample.noise for taken in samples.values() for sample in taken]))
+    return samples
+
+
+def _sample(stack: Stack, receiver: Receiver, mode: str, options: argparse.Namespace) -> Sample:
+    prepared = list(receiver.requests(max(1, round(options.rate * options.seconds))))
+    before = machine.wait_for_quiet(options.patience)
+    with _slow_clients(receiver, 0 if mode == NONE else options.slow, mode) as held, machine.measured() as cost:
+        answers = post(prepared, receiver.port, stack.home, connections=_CONNECTIONS, rate=options.rate)
+    if refused := [each.status for each in answers if each.status != 200]:
+        raise LocalError(f"{len(refused)} of {len(answers)} were not answered with 200, the first with {refused[0]}")
+    times = sorted((each.answered - each.due) / 1000 for each in answers)
+    return Sample(median(times), times[int(0.99 * (len(times) - 1))], held, Noise(before, cost.others))
+
+
+# ---- those who are slow ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _slow_clients(receiver: Receiver, count: int, mode: str) -> Iterator[list[float]]:
+    """So many hold connections until the block ends; how long each one was held, when the receiver ended it."""
+    held: list[float] = []
+    stop = threading.Event()
+    first, then = _what_slow_ones_send(receiver.authorization).get(mode, (b"", b""))
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(_be_slow(receiver.port, first, then, stop, held) for _ in range(count)))
+
+    thread = threading.Thread(target=lambda: asyncio.run(all_of_them()))
+    thread.start()
+    try:
+        if count:
+            stop.wait(1)  # until they are there
+        yield held
+    finally:
+        stop.set()
+        thread.join()
+
+
+async def _be_slow(port: int, first: bytes, then: bytes, stop: threading.Event, held: list[float]) -> None:
+    """Hold one connection; come back when it is closed."""
+    clock = asyncio.get_running_loop().time
+    while not stop.is_set():
+        since = clock()
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(first)
+            bytes_left = iter(then)
+            while not stop.is_set() and not reader.at_eof():
+                if (byte := next(bytes_left, None)) is not None:
+                    writer.write(bytes([byte]))
+                    await writer.drain()
+                await asyncio.sleep(_PAUSE)
+            writer.close()
+        except OSError:
+            await asyncio.sleep(_PAUSE)
+        if not stop.is_set():
+            held.append(clock() - since)
+
+
+def _what_slow_ones_send(authorization: str) -> dict[str, tuple[bytes, bytes]]:
+    """At once, then a byte at a time."""
+    return {
+        "headers": (b"", _head(authorization, 3000)),
+        "idle": (b"", b""),
+        "stranger": (_head(_NOBODY, 3000), b"x" * 3000),
+        "body": (_head(authorization, 3000), b"x" * 3000),
+        "chunked": (_head(authorization, None), b"1\r\nx\r\n" * 600),
+    }
+
+
+def _head(authorization: str, length: int | None) -> bytes:
     framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     return (
         "POST /webhooks/chargebee HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Authorization: {authorization}\r\n{framing}\r\n\r\n"
     ).encode()
-
-
-def event(id: str) -> bytes:
-    content = {"customer": {"id": "c1"}, "invoice": {"id": "i1", "customer_id": "c1", "notes": "x" * 3000}}
-    body = {"id": id, "event_type": "invoice_updated", "occurred_at": 1_780_000_000, "api_version": "v2"}
-    return json.dumps(body | {"content": content}).encode()
-
-
-# At once, then a byte at a time. All but the stranger know the password.
-WHAT_SLOW_ONES_SEND = {
-    "headers": (b"", head(3000)),
-    "idle": (b"", b""),
-    "stranger": (head(3000, "Basic bm9ib2R5Om5vdGhpbmc="), b"x" * 3000),
-    "body": (head(3000), b"x" * 3000),
-    "chunked": (head(None), b"1\r\nx\r\n" * 600),
-}
-
-
-async def be_slow(port: int, mode: str, end: float, closed: list[float]) -> None:
-    """Hold one connection, a byte every 100 ms; come back when it is closed."""
-    while time.monotonic() < end:
-        since = time.monotonic()
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            first, then = WHAT_SLOW_ONES_SEND[mode]
-            writer.write(first)
-            for byte in then or b"\0" * 3000:
-                if then:
-                    writer.write(bytes([byte]))
-                    await writer.drain()
-                if time.monotonic() > end or reader.at_eof():
-                    break
-                await asyncio.sleep(0.1)
-            writer.close()
-        except OSError:
-            await asyncio.sleep(0.05)
-        if time.monotonic() < end:
-            closed.append(time.monotonic() - since)
-
-
-async def post(port: int, id: str) -> tuple[float, bool]:
-    since = time.monotonic()
-    try:
-        async with asyncio.timeout(10):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            body = event(id)
-            writer.write(head(len(body)) + body)
-            answer = await reader.readuntil(b"\r\n")
-            writer.close()
-            return time.monotonic() - since, b" 200 " in answer
-    except (OSError, TimeoutError, asyncio.IncompleteReadError):
-        return time.monotonic() - since, False
-
-
-async def measure(port: int, slow: int, mode: str, seconds: float) -> str:
-    end = time.monotonic() + seconds
-    closed: list[float] = []
-    holders = [asyncio.create_task(be_slow(port, mode, end, closed)) for _ in range(slow)]
-    await asyncio.sleep(1)
-    answers: list[tuple[float, bool]] = []
-    while time.monotonic() < end - 0.5:
-        answers.append(await post(port, f"{mode}-{slow}-{len(answers)}"))
-        await asyncio.sleep(0.01)
-    await asyncio.gather(*holders)
-    times = sorted(1000 * spent for spent, _ in answers)
-    failed = sum(not fine for _, fine in answers)
-    p99 = times[int(0.99 * (len(times) - 1))]
-    ended = f", slow ones closed after {statistics.median(closed):.1f} s" if closed else ""
-    return (
-        f"{mode:8} {slow:4} slow: {len(answers)} posts, {failed} failed, "
-        f"p50 {statistics.median(times):.1f} ms, p99 {p99:.1f} ms, max {times[-1]:.1f} ms{ended}"
-    )
-
-
-@contextmanager
-def receiver(port: int, server: str) -> Iterator[None]:
-    with tempfile.TemporaryDirectory(prefix="quittance-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)
-        postgres, valkey = Postgres(home / "postgres", durable=True), Valkey(home / "valkey", durable=False)
-        try:
-            postgres.start()
-            valkey.start()
-            postgres.create_database("bench")
-            config = Config(str(ROOT / "migrations" / "alembic.ini"))
-            config.attributes["url"] = postgres.dsn("bench")
-            command.upgrade(config, "head")
-            environ = os.environ | {
-                "DATABASE_URL": postgres.dsn("bench"),
-                "BROKER_URL": valkey.url(),
-                "WEBHOOK_CREDENTIALS": f"bench:{PASSWORD}",
-            }
-            line = [word.replace("PORT", str(port)) for word in server.split()]
-            with open(home / "receiver.log", "wb") as log:
-                child = subprocess.Popen([sys.executable, "-m", *line], env=environ, cwd=ROOT, stdout=log, stderr=log)
-            try:
-                for _ in range(200):
-                    if asyncio.run(post(port, "first"))[1]:
-                        break
-                    time.sleep(0.1)
-                yield
-            finally:
-                child.terminate()
-                child.wait(20)
-        finally:
-            valkey.stop()
-            postgres.stop()
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="./dev bench slow", description=__doc__)
-    parser.add_argument("--slow", type=int, nargs="+", default=[0, 50, 200])
-    parser.add_argument("--mode", nargs="+", choices=list(WHAT_SLOW_ONES_SEND), default=list(WHAT_SLOW_ONES_SEND))
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--port", type=int, default=18474)
-    parser.add_argument(
-        "--server",
-        default="granian --interface wsgi --host 127.0.0.1 --port PORT --workers 2 --blocking-threads 4 "
-        "webhooks.wsgi:app",
-        help="the module and arguments that serve; PORT stands for the port",
-    )
-    options = parser.parse_args(arguments)
-    with receiver(options.port, options.server):
-        for slow in options.slow:
-            for mode in options.mode[: None if slow else 1]:
-                print(asyncio.run(measure(options.port, slow, mode, options.seconds)), flush=True)
-
-
-if __name__ == "__main__":
-    main()

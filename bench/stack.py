@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 from alembic import command
@@ -23,6 +24,7 @@ from local.children import LocalError
 from local.postgres import Postgres
 from local.valkey import Valkey
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")  # and none of the settings its owner may have
 _SETTINGS = {
@@ -31,6 +33,9 @@ _SETTINGS = {
     "checkpoint_timeout": "30min",
     "track_commit_timestamp": "on",
 }
+
+
+_running: list[Stack] = []
 
 
 class Stack:
@@ -130,20 +135,26 @@ def listens(port: int) -> bool:
 
 @contextmanager
 def running() -> Iterator[Stack]:
+    """Servers until the end of the block: those of the block around it, if they run already."""
+    if _running:
+        yield _running[-1]
+        return
     with tempfile.TemporaryDirectory(prefix="quittance-bench-") as folder:
         home = Path(folder)
         home.chmod(0o755)  # PostgreSQL may run as another user
         stack = Stack(home)
         try:
             stack.start()
+            _running.append(stack)
             yield stack
         finally:
+            _running.clear()
             stack.stop()
 
 
-def on_servers(measure: Callable[[Stack], object]) -> None:
+def on_servers(measure: Callable[[Stack], T]) -> T:
     """Measure on servers that live as long as that, after a line that says on what machine."""
     machine.require_linux()
     with running() as stack:
         print(f"On {machine.described(stack.version)}.")
-        measure(stack)
+        return measure(stack)

@@ -10,6 +10,7 @@ from bench import machine
 from bench.figures import Noise, ratios, spread, told
 from bench.options import options_for
 from bench.receivers import serving
+from bench.results import Judged, Result, finish
 from bench.stack import Stack, on_servers
 
 SIDES = ("minimal", "quittance")
@@ -26,9 +27,23 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options_for("start", __doc__, reps=9).parse_args(arguments)
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> list[Result]:
     options = parse(arguments)
-    on_servers(lambda stack: measure(stack, options))
+    samples = on_servers(lambda stack: measure(stack, options))
+    ours, theirs = samples["quittance"], samples["minimal"]
+    result = Result(
+        "start",
+        "From the receiver's start to its first answer, beside a minimal one",
+        "seconds",
+        {side: [s.seconds for s in samples[side]] for side in SIDES},
+        [
+            Judged(
+                "start: quittance / minimal", ratios([s.seconds for s in ours], [s.seconds for s in theirs]), at_most=2
+            ),
+            Judged("CPU until then: quittance / minimal", ratios([s.cpu for s in ours], [s.cpu for s in theirs])),
+        ],
+    )
+    return finish([result], options.chart)
 
 
 def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]]:
@@ -49,8 +64,5 @@ def measure(stack: Stack, options: argparse.Namespace) -> dict[str, list[Sample]
     print("\nmedian [least - greatest]")
     for side in SIDES:
         print(f"{side:9} {spread([s.seconds for s in samples[side]], 2)} s")
-    ours, theirs = samples["quittance"], samples["minimal"]
-    print(f"start: quittance / minimal = {spread(ratios([s.seconds for s in ours], [s.seconds for s in theirs]), 2)}")
-    print(f"CPU:   quittance / minimal = {spread(ratios([s.cpu for s in ours], [s.cpu for s in theirs]), 2)}")
     print(told([s.noise for side in SIDES for s in samples[side]]))
     return samples

@@ -18,6 +18,7 @@ from statistics import median
 from bench import machine
 from bench.figures import Noise, spread, told
 from bench.options import options_for
+from bench.results import Judged, Result, finish
 from bench.stack import ROOT
 from local import children
 from local.children import LocalError, free_port
@@ -43,10 +44,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> list[Result]:
     options = parse(arguments)
     machine.require_linux()
-    measure(options)
+    rates = [sample.rate for sample in measure(options)]
+    judged = [Judged("webhooks a second", rates, at_least=1000, digits=0)]
+    question = "Webhooks that the make-believe Chargebee sends"
+    return finish([Result("webhooks", question, "events a second", {"sent": rates}, judged)], options.chart)
 
 
 def measure(options: argparse.Namespace) -> list[Sample]:

@@ -20,6 +20,7 @@ from celery import Celery
 from bench import events, machine
 from bench.figures import Noise, ratios, spread, told
 from bench.options import options_for
+from bench.results import Judged, Result, finish
 from bench.stack import Stack, on_servers
 from local.children import LocalError, wait_until
 
@@ -54,9 +55,27 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> list[Result]:
     options = parse(arguments)
-    on_servers(lambda stack: measure(stack, options, ONE, TWO))
+    samples = on_servers(lambda stack: measure(stack, options, ONE, TWO))
+    title = "Events that a real worker applies, with one process and with two"
+    return finish([result_of("workers", title, samples, at_least=1.6)], options.chart)
+
+
+def result_of(name: str, title: str, samples: dict[Side, list[Sample]], *, at_least: float) -> Result:
+    (limit, theirs), (ours, mine) = samples.items()
+    rates = ratios([s.rate for s in mine], [s.rate for s in theirs])
+    cpu = ratios([s.worker + s.postgres for s in mine], [s.worker + s.postgres for s in theirs])
+    return Result(
+        name,
+        title,
+        "events a second",
+        {side.name: [s.rate for s in taken] for side, taken in samples.items()},
+        [
+            Judged(f"events: {ours.name} / {limit.name}", rates, at_least=at_least),
+            Judged(f"CPU an event: {ours.name} / {limit.name}", cpu),
+        ],
+    )
 
 
 def measure(stack: Stack, options: argparse.Namespace, limit: Side, ours: Side) -> dict[Side, list[Sample]]:
@@ -79,9 +98,6 @@ def measure(stack: Stack, options: argparse.Namespace, limit: Side, ours: Side) 
             f"{side.name:12} {spread([s.rate for s in found])} events/s; CPU an event: worker "
             f"{spread([s.worker for s in found], 2)} ms, PostgreSQL {spread([s.postgres for s in found], 2)} ms"
         )
-    shares = ratios([s.rate for s in samples[ours]], [s.rate for s in samples[limit]])
-    shown = ", ".join(f"{each:.2f}" for each in shares)
-    print(f"events: {ours.name} / {limit.name} = {spread(shares, 2)}  ({shown})")
     print(told([s.noise for found in samples.values() for s in found]))
     return samples
 

@@ -1,31 +1,19 @@
-"""Every benchmark runs, with so little to do that its figures mean nothing; and compares what can be compared."""
+"""Benchmarks say what they found and compare what can be compared. `./dev bench all --quick` runs every one of them."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from bench import (
-    apply,
-    burst,
-    events,
-    growth,
-    latency,
-    mail,
-    memory,
-    receive,
-    slow_clients,
-    start,
-    tables,
-    webhooks,
-    workers,
-)
-from bench.__main__ import BENCHMARKS, main
+from bench import apply, events, tables
+from bench.__main__ import BENCHMARKS, ROWS, main
+from bench.results import Judged, Result, chart, finish, table
 from bench.stack import Stack, running
-from emails import kinds
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -50,57 +38,6 @@ def test_an_unknown_name_is_an_error_that_lists_the_known_ones(capsys: pytest.Ca
 
 
 @pytest.mark.long
-def test_receive_measures_both_sides(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    options = "--reps 1 --requests 200 --connections 2 --patience 0".split()
-    samples = receive.measure(stack, receive.parse(options))
-    for side in ("minimal", "quittance"):
-        (sample,) = samples[side]
-        assert sample.rate > 0
-        assert sample.cpu > 0
-    assert "requests: quittance / minimal = " in capsys.readouterr().out
-
-
-@pytest.mark.long
-def test_a_burst_is_measured_until_all_is_applied(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    for more in ([], ["--mixed"]):
-        options = ["--peer", "none", "--events", "60", "--reps", "1", "--patience", "0", *more]
-        (sample,) = burst.measure(stack, burst.parse(options))["quittance"]
-        assert sample.answered >= sample.applied > 0
-    assert "events/s until all are applied" in capsys.readouterr().out
-
-
-@pytest.mark.long
-def test_growth_asks_each_question_of_both(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    found = growth.measure(stack, growth.parse(["--share", "0.002", "--times", "1"]))
-    assert all(little > 0 and much > 0 for little, much in found.values())
-    assert "follow-up list" in found
-    assert "much / little" in capsys.readouterr().out
-
-
-@pytest.mark.long
-def test_latency_is_seen_from_answer_to_commit(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    (sample,) = latency.measure(stack, latency.parse("--reps 1 --events 100 --seconds 1 --patience 0".split()))
-    assert min(sample.answer) > 0
-    assert min(sample.applied) > 0
-    assert "p50 until applied / p50 of the answer = " in capsys.readouterr().out
-
-
-@pytest.mark.long
-def test_start_measures_both_sides(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    samples = start.measure(stack, start.parse("--reps 1 --patience 0".split()))
-    assert all(samples[side][0].seconds > 0 for side in start.SIDES)
-    assert "start: quittance / minimal = " in capsys.readouterr().out
-
-
-@pytest.mark.long
-def test_memory_is_seen_after_every_tenth_of_the_events(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    samples = memory.measure(stack, memory.parse("--events 100 --connections 2".split()))
-    assert [sample.events for sample in samples] == list(range(10, 101, 10))
-    assert all(0 < sample.greatest < sample.all for sample in samples)
-    assert "in 100,000 events" in capsys.readouterr().out
-
-
-@pytest.mark.long
 def test_both_sides_of_apply_write_equal_rows(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     samples = apply.measure(stack, apply.parse("--reps 1 --events 120 --processes 1 --patience 0".split()))
     for side in apply.SIDES:
@@ -108,19 +45,6 @@ def test_both_sides_of_apply_write_equal_rows(stack: Stack, capsys: pytest.Captu
         assert sample.differing == {}, side
         assert sample.rate > 0
     assert "Both sides left equal rows in every table" in capsys.readouterr().out
-
-
-@pytest.mark.long
-def test_apply_runs_in_two_processes(stack: Stack) -> None:
-    samples = apply.measure(stack, apply.parse("--reps 1 --events 140 --processes 2 --patience 0".split()))
-    assert [len(samples[side]) for side in apply.SIDES] == [1, 1]
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("sides", [(workers.ONE, workers.TWO), (workers.SINGLES, workers.BATCHES)])
-def test_a_real_worker_applies_in_each_of_its_shapes(stack: Stack, sides: tuple[workers.Side, workers.Side]) -> None:
-    samples = workers.measure(stack, workers.parse("--reps 1 --events 400 --patience 0".split()), *sides)
-    assert all(sample.rate > 0 for side in sides for sample in samples[side])
 
 
 def test_rows_that_differ_are_counted_by_table() -> None:
@@ -144,23 +68,64 @@ def test_histories_share_no_object_and_keep_their_order() -> None:
                 assert owner.setdefault((kind.rstrip("s"), object["id"]), each.history) == each.history
 
 
-@pytest.mark.long
-def test_webhooks_are_sent_and_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    options = "--reps 1 --events 50 --connections 2 --patience 0".split()
-    (sample,) = webhooks.measure(webhooks.parse(options))
-    assert sample.rate > 0  # its processor time is counted in hundredths of a second, and may well be none
-    assert "events/s, p50" in capsys.readouterr().out
+# ---- figures and charts ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
-def test_slow_clients_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    slow_clients.main("--slow 2 --mode headers --seconds 2".split())
-    assert "headers     2 slow" in capsys.readouterr().out
+RESULT = Result(
+    "start",
+    "From <start> to its first answer",
+    "seconds",
+    {"minimal": [0.4, 0.5, 0.9], "quittance": [1.0]},
+    [Judged("start: quittance / minimal", [1.9, 2.5, 2.1], at_most=2), Judged("CPU", [3.0])],
+)
 
 
-@pytest.mark.long
-def test_mail_measures_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
-    mail.main(["--repeat", "1", "--mails", "4", "--patience", "0"])
-    said = capsys.readouterr().out
-    assert "one mail of an invoice: " in said and "css-inline alone: " in said
-    assert all(f"\n  {kind.name} " in said for kind in kinds.ALL)
+@pytest.mark.parametrize(
+    ("judged", "said"),
+    [
+        (Judged("events", [0.9, 1.2, 1.3], at_least=1.2), "events = 1.20 [0.90 - 1.30], wanted ≥ 1.2"),
+        (Judged("events", [0.9, 1.1, 1.3], at_least=1.2), "events = 1.10 [0.90 - 1.30], wanted ≥ 1.2: NOT REACHED"),
+        (Judged("MB", [51.24], at_most=60, digits=1), "MB = 51.2, wanted ≤ 60"),
+        (Judged("MB", [61.0], at_most=60, digits=1), "MB = 61.0, wanted ≤ 60: NOT REACHED"),
+        (Judged("MB", [61.0]), "MB = 61.00"),
+    ],
+)
+def test_a_median_is_held_against_what_is_wanted(judged: Judged, said: str) -> None:
+    assert str(judged) == said
+
+
+def test_a_chart_has_a_bar_as_long_as_each_median_and_says_what_is_judged() -> None:
+    drawn = ElementTree.fromstring(chart(RESULT))
+    svg = "{http://www.w3.org/2000/svg}"
+    minimal, quittance = (
+        float(bar.attrib["width"]) for bar in drawn.iter(f"{svg}rect") if bar.attrib["class"].startswith("bar")
+    )
+    assert quittance == pytest.approx(2 * minimal)
+    texts = [text.text for text in drawn.iter(f"{svg}text")]
+    assert {"From <start> to its first answer", "seconds", "minimal", "0.50", "CPU = 3.00"} <= set(texts)
+
+
+def test_what_is_found_is_drawn_into_a_folder_and_put_in_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finish([RESULT], tmp_path / "charts") == [RESULT]
+    assert "wanted ≤ 2: NOT REACHED" in capsys.readouterr().out
+    assert (tmp_path / "charts" / "start.svg").read_text() == chart(RESULT)
+    assert table([RESULT]).splitlines()[2:] == [
+        "| start | start: quittance / minimal | **2.10 [1.90 - 2.50]** | ≤ 2 |",
+        "| start | CPU | 3.00 |  |",
+    ]
+
+
+def test_all_of_them_are_run_and_one_that_cannot_measure_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert {name for name, _, _ in ROWS} == set(BENCHMARKS)
+    monkeypatch.setattr(
+        "bench.__main__.ROWS", [("mail", "--mails none", None), ("webhooks", "--events 1 --reps 1 --patience 0", None)]
+    )
+    monkeypatch.setitem(BENCHMARKS, "mail", ("tests.bench.broken", "cannot measure"))
+    assert main(["all"]) == 1
+    said = capsys.readouterr()
+    assert said.err.endswith("Not measured: mail --mails none.\n")
+    assert "| webhooks | webhooks a second | " in said.out
