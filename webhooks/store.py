@@ -1,7 +1,8 @@
 """The database as the receiver sees it: one autocommit connection per thread, and an end to every wait.
 
 A request never waits longer than three seconds: connecting has its limit, a statement has its limit on the server,
-and where the server is frozen and keeps neither, a watchdog shuts the socket.
+and where the server is frozen and keeps neither, a watchdog shuts the socket. Once a request has waited in vain, one at
+a time waits and the others are told at once: else they would wait for a thread, one after the other.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from psycopg.pq.abc import PGresult
 
 _CONNECTING = 2  # seconds; libpq knows no less
 _ALL = 2.5  # seconds for everything a request asks of the database, connecting again included
+_IN_VAIN = 1.0  # seconds after which a failure counts as waiting in vain: other failures keep nobody waiting
 
 # The guarantee is that an answered event is on disk, whatever the server's own default is.
 _OPTIONS = "-c statement_timeout=2s -c synchronous_commit=on -c timezone=UTC"
@@ -51,6 +53,8 @@ class Store:
         self._local = threading.local()
         self._lines: WeakSet[_Line] = WeakSet()
         self._watchdogs: dict[int, _Watchdog] = {}
+        self._silent = False  # the last one to ask waited in vain
+        self._asking_again = threading.Lock()
 
     def ask(self, statement: str, values: Mapping[str, Any] | None = None) -> tuple[Any, ...] | None:
         """Execute one statement, commit it, and give its first row. Else as `write`."""
@@ -67,7 +71,8 @@ class Store:
         statement may then be executed twice.
 
         Raises:
-            Unavailable: the database is away, full, frozen, read-only or refuses the statement.
+            Unavailable: the database is away, full, frozen, read-only or refuses the statement; or somebody else waits
+                already to see whether it answers again.
         """
         return self._patiently(lambda line: line.write(statement, values))
 
@@ -78,7 +83,26 @@ class Store:
         self._local = threading.local()
 
     def _patiently(self, work: Callable[[_Line], T]) -> T:
-        end = time.monotonic() + _ALL
+        if not self._silent:
+            return self._tried(work)
+        if not self._asking_again.acquire(blocking=False):
+            raise Unavailable("it answered nobody for a while, and another call is waiting for it")
+        try:
+            return self._tried(work)
+        finally:
+            self._asking_again.release()
+
+    def _tried(self, work: Callable[[_Line], T]) -> T:
+        start = time.monotonic()
+        try:
+            found = self._twice(work, start + _ALL)
+        except Unavailable:
+            self._silent = time.monotonic() > start + _IN_VAIN
+            raise
+        self._silent = False
+        return found
+
+    def _twice(self, work: Callable[[_Line], T], end: float) -> T:
         try:
             try:
                 return self._watched(work, end)

@@ -103,6 +103,26 @@ def test_a_frozen_database_does_not_hold_a_call(postgres, send):
 
 
 @pytest.mark.long
+def test_after_a_call_waited_in_vain_one_at_a_time_waits_and_the_others_are_answered(postgres, make_client, environ):
+    client = make_client(environ)
+
+    def send(id: str):
+        return through_wsgi(client, Call(an_event(id=id)))
+
+    os.kill(postgres.pid, signal.SIGSTOP)  # nobody can connect any more
+    try:
+        assert is_told_to_try_again(send("first"))
+    finally:
+        os.kill(postgres.pid, signal.SIGCONT)
+    with client.application.extensions["store"]._asking_again:  # as a call does while it waits
+        assert is_told_to_try_again(send("second"))
+    assert send("third").status == 200
+    with client.application.extensions["store"]._asking_again:
+        assert send("fourth").status == 200
+    assert ids(postgres) == {"third", "fourth"}
+
+
+@pytest.mark.long
 def test_a_database_that_is_frozen_before_the_first_connection_does_not_hold_a_call(postgres, send):
     os.kill(postgres.pid, signal.SIGSTOP)
     try:
