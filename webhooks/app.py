@@ -89,9 +89,9 @@ def refused(error: Exception) -> Response:
         case HTTPException():
             return problems.answer_http(error)
         case Unavailable():
-            log.error("event not stored: the database is unavailable", reason=str(error))
-            return problems.answer(503, "The event was not stored: the database is unavailable. Send it again.")
+            log.error("nothing stored: the database is unavailable", reason=str(error))
+            return problems.answer(503, "Nothing was stored: the database is unavailable. Send it again.")
         case _:
             # A bug of ours. 503 and not 500 says what is true: sent again after a repair, the event will be taken.
             log.exception("event not stored: unexpected error")
-            return problems.answer(503, "The event was not stored: an unexpected error. Send it again.")
+            return problems.answer(503, "Nothing was stored: an unexpected error. Send it again.")
