@@ -6,7 +6,7 @@ whose key is taken is not queued, and who is told is decided by when the event w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVarTuple
@@ -136,17 +136,32 @@ def make_due(session: Session, ids: Sequence[str], *, by: str) -> set[str]:
         .execution_options(synchronize_session=False)
     )
     done = set(session.scalars(pending))
+    _audit(session, by, {id: before[id] for id in done}, {"status": "pending", "by": "quittance events replay"})
+    return done
+
+
+def ignore(session: Session, ids: Sequence[str], reason: str, *, by: str) -> None:
+    """Set parked events aside: nothing of them will be applied, and nobody is told of them any more.
+
+    Raises:
+        NeedsAttention: one of them has not come in, or is not parked.
+    """
+    known = select(InboxEvent.id, InboxEvent.status, InboxEvent.reason).where(InboxEvent.id.in_(ids)).with_for_update()
+    before = {row.id: {"status": row.status, "reason": row.reason} for row in session.execute(known)}
+    problems = [f"no event {id} has come in" for id in ids if id not in before]
+    problems += [f"{id} is {was['status']}" for id, was in before.items() if was["status"] != "parked"]
+    if problems:
+        raise NeedsAttention("; ".join(problems))
+    told = f"set aside by {by}: {reason}"
+    aside = update(InboxEvent).where(InboxEvent.id.in_(ids)).values(status="ignored", reason=told)
+    session.execute(aside.execution_options(synchronize_session=False))
+    _audit(session, by, before, {"status": "ignored", "reason": reason, "by": "quittance events ignore"})
+
+
+def _audit(session: Session, by: str, before: Mapping[str, dict[str, str | None]], after: dict[str, str]) -> None:
     entries = [
-        {
-            "actor": by,
-            "event_id": id,
-            "object_type": "event",
-            "object_id": id,
-            "before": before[id],
-            "after": {"status": "pending", "by": "quittance events replay"},
-        }
-        for id in sorted(done)
+        {"actor": by, "event_id": id, "object_type": "event", "object_id": id, "before": was, "after": after}
+        for id, was in sorted(before.items())
     ]
     if entries:
         session.execute(insert(AuditEntry), entries)
-    return done

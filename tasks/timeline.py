@@ -326,6 +326,8 @@ class Timeline:
         after = entry.after or {}
         if entry.object_type == "event":
             was = entry.before or {}
+            if after.get("status") == "ignored":
+                return "person", f"{entry.actor} set {entry.object_id} aside" + because(after.get("reason"))
             return "person", f"{entry.actor} replayed {entry.object_id}, which was {was.get('status')}" + because(
                 was.get("reason")
             )

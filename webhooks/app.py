@@ -93,5 +93,5 @@ def refused(error: Exception) -> Response:
             return problems.answer(503, "Nothing was stored: the database is unavailable. Send it again.")
         case _:
             # A bug of ours. 503 and not 500 says what is true: sent again after a repair, the event will be taken.
-            log.exception("event not stored: unexpected error")
+            log.exception("nothing stored: unexpected error")
             return problems.answer(503, "Nothing was stored: an unexpected error. Send it again.")

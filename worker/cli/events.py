@@ -18,7 +18,7 @@ from tasks.replay import Selection, Tally
 from worker.settings import Settings
 
 from . import rehearsal, shapes
-from .database import connected, looking, ring, whoever_runs_this
+from .database import changing, connected, looking, ring, whoever_runs_this
 from .failures import Problem
 from .import_ import dry_run, instant_of, reading, since, told
 from .output import (
@@ -26,6 +26,7 @@ from .output import (
     as_json,
     called,
     counted,
+    harmless,
     heading,
     limited,
     note,
@@ -47,7 +48,7 @@ UNASKED = 50  # events that are applied again without a question
 
 @click.group()
 def command() -> None:
-    """Webhooks as they came in; replay them."""
+    """Webhooks as they came in; replay them, or set aside what cannot be applied."""
 
 
 @command.command("list")
@@ -167,6 +168,22 @@ def replay(
             after = f"explain event {unique[0]}" if len(unique) == 1 else "events list --status parked"
             note(f"What comes of it: {called(after)}")
     rehearsal.note_left(tally)
+
+
+@command.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--reason", required=True, help="Why nothing of it is missing: kept with it, and in the audit.")
+def ignore(ids: tuple[str, ...], reason: str) -> None:
+    """Set parked events aside that can never be applied. `events replay` takes one up again."""
+    if not (reason := reason.strip()):
+        raise click.UsageError("Say why: --reason is empty.")
+    unique = tuple(dict.fromkeys(ids))
+    with changing(Settings.read()) as session:
+        try:
+            replay_.ignore(session, unique, reason, by=whoever_runs_this())
+        except NeedsAttention as problem:
+            raise Problem(harmless(f"{problem}. Nothing was set aside.")) from None
+    say(f"{counted(len(unique), 'event')} set aside.")
 
 
 def _must_be_known(engine: Engine, ids: tuple[str, ...]) -> None:

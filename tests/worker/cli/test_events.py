@@ -97,6 +97,30 @@ def test_a_parked_event_is_applied_once_its_cause_is_gone(quittance, run):
     assert quittance.rows("select seats from subscriptions") == [3]
 
 
+def test_a_parked_event_that_can_never_be_applied_is_set_aside_with_a_reason(three, quittance, run, read, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "josée")
+    parked = three[2]["id"]
+    assert run("events", "ignore", parked, "--reason", " sent by the old site ").stdout == "1 event set aside.\n"
+    assert quittance.ending(three[2]) == ("ignored", "set aside by josée: sent by the old site")
+    assert read("events", "list", "--status", "parked")["events"] == []
+    told = run("explain", "event", parked).stdout
+    assert f"josée set {parked} aside: sent by the old site" in " ".join(told.split())
+    run("events", "replay", parked)
+    quittance.drain()
+    assert quittance.ending(three[2])[0] == "parked"
+
+
+def test_only_what_is_parked_is_set_aside_and_with_a_reason(three, quittance, run):
+    applied, _, parked = (event["id"] for event in three)
+    result = run("events", "ignore", parked, applied, "nobody", "--reason", "old", code=1)
+    assert f"no event nobody has come in; {applied} is applied. Nothing was set aside." in " ".join(
+        result.stderr.split()
+    )
+    assert quittance.ending(three[2])[0] == "parked"
+    for reason in ([], ["--reason", " "]):
+        run("events", "ignore", parked, *reason, code=2)
+
+
 def test_what_was_applied_is_not_done_twice(three, quittance, run):
     before = quittance.rows("select key, state from outbox order by key"), len(quittance.mails())
     run("events", "replay", three[0]["id"], three[1]["id"])
