@@ -6,7 +6,8 @@
    connection sends its next one as soon as it is answered. With it, the n-th is due n / RATE seconds after the start and
    goes out on the first free connection, however slow the answers are (open loop: no coordinated omission).
 
-   ANSWERS gets a line a request: when it was due, was sent and was answered (microseconds since 1970), and the status.
+   ANSWERS gets a line a request: when it was due, was sent and was answered (microseconds since 1970), the status, and
+   the seconds of Retry-After (-1: no such header).
    Answers must state a Content-Length or come in chunks. Exit code 1: a connection broke, or nothing came for 30 seconds. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -26,7 +27,7 @@
 #define PATIENCE 30000 /* ms */
 #define ROOM 65536     /* bytes of one answer */
 
-struct request { const char *bytes; size_t length; int64_t due, sent, answered; int status; };
+struct request { const char *bytes; size_t length; int64_t due, sent, answered; int status, again; };
 struct line { int socket; long at; size_t written, got; char answer[ROOM + 1]; };
 
 static struct request *requests;
@@ -142,6 +143,8 @@ int main(int argc, char **argv) {
       if ((ready[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && complete(line)) {
         requests[line->at].answered = heard = now();
         requests[line->at].status = atoi(line->answer + 9);
+        char *again = strcasestr(line->answer, "\r\nretry-after:");
+        requests[line->at].again = again && again < strstr(line->answer, "\r\n\r\n") ? atoi(again + 14) : -1;
         answered++;
         begin(line);
       }
@@ -153,7 +156,7 @@ int main(int argc, char **argv) {
     if (now() - heard > PATIENCE * 1000LL) fail("no answer for 30 seconds");
   }
   for (long i = 0; i < count; i++)
-    fprintf(out, "%ld %ld %ld %d\n", (long)requests[i].due, (long)requests[i].sent, (long)requests[i].answered,
-            requests[i].status);
+    fprintf(out, "%ld %ld %ld %d %d\n", (long)requests[i].due, (long)requests[i].sent, (long)requests[i].answered,
+            requests[i].status, requests[i].again);
   return fclose(out) ? 1 : 0;
 }

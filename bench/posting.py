@@ -16,12 +16,13 @@ _LONGEST = 900  # seconds
 
 
 class Answer(NamedTuple):
-    """One request's life, in microseconds since 1970, and the status it was answered with."""
+    """One request's life, in microseconds since 1970; its status, and its Retry-After in seconds (-1: none)."""
 
     due: int
     sent: int
     answered: int
     status: int
+    retry_after: int
 
 
 def request(path: str, headers: dict[str, str], body: bytes) -> bytes:
