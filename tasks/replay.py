@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVarTuple
 
-from sqlalchemy import Engine, Select, func, insert, select, text, update
+from sqlalchemy import Engine, Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from billing.errors import NeedsAttention
@@ -21,6 +21,7 @@ from models.session import transaction
 Columns = TypeVarTuple("Columns")
 
 BATCH = 1_000
+A_SECOND = 500  # become due, of many: an event that comes in meanwhile does not wait behind them all
 STRIDE = 20_000  # of the inbox that one question looks through: no index knows types or instants
 
 
@@ -109,7 +110,7 @@ def count(engine: Engine, selection: Selection) -> Iterator[Tally]:
 def replay(engine: Engine, selection: Selection, *, by: str) -> Iterator[Tally]:
     """Make them due again, oldest first, a batch a transaction; how many, as far as was done.
 
-    One that parks again while this goes on stays parked.
+    The first batch is due at once, the others as time goes by. One that parks again while this goes on stays parked.
     """
     with transaction(engine) as session:
         place, last = ends(session)
@@ -117,21 +118,22 @@ def replay(engine: Engine, selection: Selection, *, by: str) -> Iterator[Tally]:
     while place < last:
         with transaction(engine) as session:
             found = next(batches(session, selection, place, last))
-            done = make_due(session, found.ids, by=by)
+            done = make_due(session, found.ids, by=by, in_seconds=total.able / A_SECOND)
             place, total = found.place, total + replace(found.tally, able=len(done))
         yield total
 
 
-def make_due(session: Session, ids: Sequence[str], *, by: str) -> set[str]:
-    """Make these pending, with an audit entry each; those that were so already, or have no body, are left alone."""
+def make_due(session: Session, ids: Sequence[str], *, by: str, in_seconds: float = 0) -> set[str]:
+    """Make these pending, due by then, with an audit entry each. What is so already, or has no body, is left alone."""
     if not ids:
         return set()
     known = select(InboxEvent.id, InboxEvent.status, InboxEvent.reason).where(InboxEvent.id.in_(ids))
     before = {row.id: {"status": row.status, "reason": row.reason} for row in session.execute(known)}
+    due_at = func.now() + timedelta(seconds=in_seconds)
     pending = (
         update(InboxEvent)
         .where(InboxEvent.id.in_(ids), InboxEvent.status != "pending", InboxEvent.raw.is_not(None))
-        .values(status="pending", starts=0, due_at=text("now()"), reason=None, ended_at=None)
+        .values(status="pending", starts=0, due_at=due_at, reason=None, ended_at=None)
         .returning(InboxEvent.id)
         .execution_options(synchronize_session=False)
     )

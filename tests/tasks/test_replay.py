@@ -221,6 +221,19 @@ def test_what_is_pending_or_emptied_is_left_alone_and_counted(quittance, rehears
     assert quittance.rows("select seq from inbox_events where status = 'pending' order by 1") == [1, 2, 4]
 
 
+def test_of_very_many_each_thousand_is_due_a_while_after_the_one_before(quittance):
+    park(quittance, an_event(a_customer()))
+    quittance.run(
+        "insert into inbox_events (id, raw, digest, customer_ids, status) "
+        "select 'ev_many_' || n, raw, digest, customer_ids, status from inbox_events, generate_series(1, 2499) as n"
+    )
+    (*_, tally) = replay.replay(quittance.engine, PARKED, by="marie")
+    assert tally.able == 2500
+    due = quittance.rows("select count(*), due_at from inbox_events group by due_at order by due_at")
+    assert [times for times, _ in due] == [1000, 1000, 500]
+    assert due[1][1] - due[0][1] >= timedelta(seconds=2) and due[2][1] - due[0][1] >= timedelta(seconds=4)
+
+
 def test_lists_are_as_long_as_was_asked_for_and_counts_are_whole(quittance, rehearsed):
     park(quittance, *(an_event(a_customer(id=f"cust_{n}")) for n in range(30)))
     would = rehearsed(limit=4)

@@ -164,6 +164,8 @@ def replay(
         say_json({"dry_run": False, "replayed": tally.able, "pending": tally.pending, "emptied": tally.emptied})
     else:
         say(f"{counted(tally.able, 'event')} to be applied again.")
+        if tally.able > replay_.BATCH:
+            note(f"They are taken up within {tally.able // replay_.A_SECOND} s, so that what comes in need not wait.")
         if tally.able:
             after = f"explain event {unique[0]}" if len(unique) == 1 else "events list --status parked"
             note(f"What comes of it: {called(after)}")
