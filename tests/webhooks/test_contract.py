@@ -166,6 +166,7 @@ def test_blanks_after_the_limit_are_not_cut_off_and_the_rest_accepted(port, db):
     assert raw_bodies(db) == []
 
 
+@pytest.mark.long
 def test_a_connection_that_is_cut_leaves_no_event(port, db):
     event = an_event()
     blanks = event + b" " * 100  # what is cut off would not be missed by a parser
@@ -250,6 +251,7 @@ def test_an_address_that_may_not_call_does_not_learn_whether_it_guessed_the_pass
     assert len(answers) == 1
 
 
+@pytest.mark.long
 def test_the_server_tells_the_callers_address(serve):
     assert over_a_socket(serve(WEBHOOK_ALLOWED_ADDRESSES="127.0.0.1"), Call()).status == 200
     assert over_a_socket(serve(WEBHOOK_ALLOWED_ADDRESSES="203.0.113.7"), Call()).status == 403

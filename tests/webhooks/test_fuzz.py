@@ -79,6 +79,7 @@ def holds(db, client, call):
         assert after > 0
 
 
+@pytest.mark.long
 @FUZZ
 @given(bodies)
 def test_any_body(client, db, raw):
@@ -100,6 +101,7 @@ def test_any_length(client, db, call):
     assert answer.status < 500
 
 
+@pytest.mark.long
 @FUZZ
 @given(events, st.integers(0, 3))
 def test_whatever_an_event_holds_it_is_stored_once(client, db, event, changed):

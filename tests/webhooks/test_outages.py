@@ -65,6 +65,7 @@ def is_told_to_try_again(answer) -> bool:
     return (answer.status, answer.headers.get("retry-after")) == (503, "30") and answer.json["status"] == 503
 
 
+@pytest.mark.long
 def test_a_database_that_is_away_is_503_and_200_again_when_it_is_back(postgres, send):
     assert send("before").status == 200
     for round in range(2):
@@ -76,6 +77,7 @@ def test_a_database_that_is_away_is_503_and_200_again_when_it_is_back(postgres, 
     assert ids(postgres) == {"before", "back 0", "back 1"}
 
 
+@pytest.mark.long
 def test_a_restarted_database_costs_no_call(postgres, send):
     assert send("before").status == 200
     postgres.stop()

@@ -128,6 +128,7 @@ def test_many_events_are_cut_to_the_newest(quittance, run, read):
     assert f"The newest {AT_MOST} of {AT_MOST + 2}" in told
 
 
+@pytest.mark.long
 def test_events_that_changed_something_or_are_parked_are_found_however_old(quittance, run, read):
     created = an_event(a_customer(), a_subscription(seats=3))
     touching = an_event(a_customer(), a_subscription(2, seats=3))

@@ -156,6 +156,7 @@ def test_what_can_go_wrong_is_listed(run, read):
     assert set(read("simulate", "chaos")["chaos"]) >= {"duplicate", "reorder", "delay", "drop", "cut"}
 
 
+@pytest.mark.long
 def test_a_served_site_answers_sends_and_ends_cleanly(start, receiver, tmp_path):
     port = free_port()
     process = start(
