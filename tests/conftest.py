@@ -93,9 +93,11 @@ def _dealt(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
     """
     longest = [item for item in items if (limit := item.get_closest_marker("timeout")) and limit.args[0] >= 300]
     others = [item for item in items if item not in set(longest)]
+    alone = [item for item in longest if item.get_closest_marker("timeout").args[0] >= 1000]  # two at once are too much
+    longest = [item for item in longest if item not in alone]
     dealt: list[pytest.Item] = []
     for process in range(processes):
-        hand = longest[process::processes]
+        hand = longest[process::processes] if process else [*alone, *longest[::processes]]
         room = (len(items) - len(dealt)) // (processes - process) - len(hand)
         dealt += [*hand, *others[:room]]
         others = others[room:]

@@ -20,6 +20,7 @@ def ground(db_url: str, tmp_path: Path) -> Iterator[Ground]:
 
 
 @pytest.mark.long
+@pytest.mark.many
 @pytest.mark.parametrize("seed", range(1, HISTORIES + 1, CROWD))
 def test_lives_end_as_the_provider_has_them(ground: Ground, seed: int) -> None:
     crowd = ground.tell(range(seed, seed + CROWD))

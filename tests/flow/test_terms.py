@@ -116,6 +116,7 @@ def now(quittance: Quittance) -> datetime:
 
 
 @pytest.mark.long
+@pytest.mark.many
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("zone", ZONES)
 def test_terms_end_on_their_date_never_early_and_within_a_sweep(sold: Quittance, zone: str) -> None:

@@ -194,5 +194,20 @@ def test_steps_all_run_and_the_failed_ones_are_named_at_the_end(
     assert script.in_turn({"second": ["-c", "pass"]}) == 0
 
 
+def test_a_step_that_gives_way_to_another_runs_beside_it_and_is_told_of_in_its_turn(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(script, "PYTHON", Path(sys.executable))
+    waits = f"import pathlib, time\nwhile not pathlib.Path({str(tmp_path / 'begun')!r}).exists(): time.sleep(0.01)"
+    begins = (
+        f"import os, pathlib; pathlib.Path({str(tmp_path / 'begun')!r}).touch(); print(os.nice(0)); raise SystemExit(4)"
+    )
+    steps = {"first": ["-c", waits], "second": ["-c", "print('between')"], "third": ["-c", begins]}
+    assert script.in_turn(steps, meanwhile={"first": "third"}) == 1
+    told = capfd.readouterr().out
+    assert told.index("== first: ok") < told.index("between") < told.index("== third\n19\n")
+    assert told.endswith("Failed: third.\n")
+
+
 def test_ci_is_the_script_and_nothing_else() -> None:
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec ./dev ci"
