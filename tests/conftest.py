@@ -87,18 +87,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _dealt(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
-    """In the order in which every process begins with what takes minutes: nobody waits for that alone at the end.
+    """In the order in which two processes begin with what takes minutes: nobody waits for that alone at the end.
 
+    More of it at once would keep each other waiting.
     xdist's `worksteal` gives each process an even part of the tests, as they follow each other, to begin with.
     """
     longest = [item for item in items if (limit := item.get_closest_marker("timeout")) and limit.args[0] >= 300]
     others = [item for item in items if item not in set(longest)]
-    alone = [item for item in longest if item.get_closest_marker("timeout").args[0] >= 1000]  # two at once are too much
-    longest = [item for item in longest if item not in alone]
+    hands = [longest[hand::2] for hand in range(2)] if processes > 1 else [longest]
     dealt: list[pytest.Item] = []
     for process in range(processes):
-        hand = longest[process::processes] if process else [*alone, *longest[::processes]]
-        room = (len(items) - len(dealt)) // (processes - process) - len(hand)
+        hand = hands[process] if process < len(hands) else []
+        room = max(0, (len(items) - len(dealt)) // (processes - process) - len(hand))
         dealt += [*hand, *others[:room]]
         others = others[room:]
     return dealt
