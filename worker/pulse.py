@@ -8,9 +8,12 @@ to: what cannot be published proves nothing, and a task that was begun and faile
 from __future__ import annotations
 
 import os
+import queue
+import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,12 +77,12 @@ class Pulse(threading.Thread):
         self._worker = worker
         self._say_goodbye = say_goodbye
         self._hearing = Hearing()
-        self._stopping = threading.Event()
+        self._stopping: queue.SimpleQueue[None] = queue.SimpleQueue()  # an Event waits for ever in a nested signal
         self._producer: Any = None
         self._sent_at = -PERIOD
 
     def stop(self) -> None:
-        self._stopping.set()
+        self._stopping.put(None)
 
     def run(self) -> None:
         while True:
@@ -89,7 +92,8 @@ class Pulse(threading.Thread):
             if now - self._sent_at >= PERIOD:
                 self._sent_at = now
                 self._hearing.asked(now, published=self._is_published())
-            if self._stopping.wait(_LOOK):
+            with suppress(queue.Empty):
+                self._stopping.get(timeout=_LOOK)
                 return self._leave()
 
     def _is_published(self) -> bool:
@@ -139,12 +143,35 @@ def start(settings: Settings, worker: str, say_goodbye: Callable[[], None]) -> N
     if _pulse is None:
         _pulse = Pulse(settings, worker, say_goodbye)
         _pulse.start()
+        hear_one_at_a_time(signal.SIGTERM)
 
 
 def stop() -> None:
     """The worker was asked to stop: that it is given no work any more proves nothing, and it must not stay."""
     if _pulse is not None:
         _pulse.stop()
+
+
+def hear_one_at_a_time(number: int) -> None:
+    """Let a signal that comes while the one before is still being told of go by: it says nothing new.
+
+    Celery tells of a stop under a lock of its own. A second SIGTERM in that instant (systemd and foreman send it to the
+    process and to its group) would wait for ever for the handler that it interrupts.
+    """
+    handler = signal.getsignal(number)
+    telling = False
+
+    def tell(*given: Any) -> None:
+        nonlocal telling
+        if telling or not callable(handler):
+            return
+        telling = True
+        try:
+            handler(*given)
+        finally:
+            telling = False
+
+    signal.signal(number, tell)
 
 
 def within(seconds: float, call: Callable[[], None]) -> None:

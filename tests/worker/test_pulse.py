@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from worker.pulse import BUSY_SILENCE, PERIOD, SILENCE, Hearing
+import os
+import signal
+
+from worker.pulse import BUSY_SILENCE, PERIOD, SILENCE, Hearing, hear_one_at_a_time
 
 LOOK = 5
 
@@ -47,3 +50,20 @@ def test_a_worker_that_was_frozen_has_time_to_catch_up():
     hearing.asked(200, published=True)
     hearing.looked_at = 200
     assert not hearing.is_deaf(205, 0, busy=False)
+
+
+def test_a_signal_that_comes_while_one_is_told_of_goes_by_and_a_later_one_is_heard_again():
+    heard = []
+
+    def told(number, _frame):
+        heard.append(number)
+        os.kill(os.getpid(), number)  # at once, in the midst of it
+
+    before = signal.signal(signal.SIGUSR1, told)
+    try:
+        hear_one_at_a_time(signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert heard == [signal.SIGUSR1, signal.SIGUSR1]
