@@ -7,6 +7,7 @@ the command that is printed replays the least that differs.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import multiprocessing
 import os
@@ -67,6 +68,7 @@ def _begin(free: multiprocessing.Queue[tuple[str, str]]) -> None:
     global _ground
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable(logging.ERROR)  # there is no broker, and what is parked is told with its reason
+    gc.disable()  # a tenth of the time; `_tell_one` collects
     url, folder = free.get()
     _ground = Ground(url, Path(folder))
 
@@ -75,6 +77,7 @@ def _tell_one(seeds: range) -> tuple[range, Crowd, dict[int, list[str]]]:
     """One crowd, and again alone those of it that differ."""
     crowd = _ground.tell(seeds)
     alone = {seed: _ground.tell([seed]).differing.get(seed, []) for seed in crowd.differing}
+    gc.collect()
     return seeds, crowd, alone
 
 
