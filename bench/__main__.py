@@ -33,23 +33,22 @@ BENCHMARKS = {
 # All that `all` does, in the order of docs/performance.md; and with how little it does that when it shall be quick.
 # Peers are left out then: they are installed from the network.
 ROWS: list[tuple[str, str, str | None]] = [
-    ("receive", "", "--reps 1 --requests 300"),
+    ("receive", "", "--reps 1 --patience 0 --requests 300"),
     ("receive", "--peer djstripe", None),
-    ("apply", "", "--reps 1 --events 200"),
-    ("apply", "--per-event", "--per-event --reps 1 --events 300"),
-    ("burst", "--peer djstripe", "--peer none --reps 1 --events 300 --mixed"),
+    ("apply", "", "--reps 1 --patience 0 --events 200"),
+    ("apply", "--per-event", "--per-event --reps 1 --patience 0 --events 300"),
+    ("burst", "--peer djstripe", "--peer none --reps 1 --patience 0 --events 300 --mixed"),
     ("burst", "--peer sync", None),
-    ("latency", "", "--reps 1 --events 200 --seconds 2"),
-    ("workers", "", "--reps 1 --events 400"),
+    ("latency", "", "--reps 1 --patience 0 --events 200 --seconds 2"),
+    ("workers", "", "--reps 1 --patience 0 --events 400"),
     ("growth", "", "--times 1 --share 0.002"),
     ("memory", "", "--events 400"),
-    ("slow", "", "--reps 1 --seconds 1 --slow 50"),
-    ("start", "", "--reps 1"),
-    ("webhooks", "", "--reps 1 --events 200"),
-    ("simulator", "", "--reps 1 --customers 50"),
-    ("mail", "", "--reps 1 --mails 4"),
+    ("slow", "", "--reps 1 --patience 0 --seconds 1 --slow 50"),
+    ("start", "", "--reps 1 --patience 0"),
+    ("webhooks", "", "--reps 1 --patience 0 --events 200"),
+    ("simulator", "", "--reps 1 --patience 0 --customers 50"),
+    ("mail", "", "--reps 1 --patience 0 --mails 4"),
 ]
-_REPEATS_NOTHING = ("growth", "memory")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -95,8 +94,6 @@ def everything(arguments: Sequence[str]) -> int:
             if options is None:
                 continue
             given = options.split() + (["--chart", str(chosen.chart)] if chosen.chart else [])
-            if chosen.quick and name not in _REPEATS_NOTHING:
-                given += ["--patience", "0"]
             start = time.monotonic()
             print(f"\n==== {name} {options}", flush=True)
             try:

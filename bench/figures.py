@@ -21,6 +21,12 @@ def ratios(ours: Sequence[float], limit: Sequence[float]) -> list[float]:
     return [mine / theirs for mine, theirs in zip(ours, limit, strict=True)]
 
 
+def percentiles(values: Sequence[float]) -> tuple[float, float]:
+    """The 50th and the 99th, each a value that was measured."""
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2], ordered[int(0.99 * (len(ordered) - 1))]
+
+
 @dataclass(frozen=True)
 class Noise:
     """Processors that others used: just before a sample, and during it."""

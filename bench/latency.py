@@ -15,12 +15,11 @@ import psycopg
 
 from bench import events, machine
 from bench.burst import System, processing
-from bench.figures import Noise, told
+from bench.figures import Noise, percentiles, told
 from bench.options import options_for
 from bench.posting import Answer, post
 from bench.results import Judged, Result, finish
 from bench.stack import Stack, on_servers
-from local.children import LocalError
 
 
 @dataclass(frozen=True)
@@ -89,11 +88,9 @@ def _sample(stack: Stack, options: argparse.Namespace) -> Sample:
             answers = post(prepared, system.port, stack.home, rate=rate)
             system.wait_until_applied()
         applied = _applied_at(system.database_url)
-    later = [applied[each.id] - answer.answered for each, answer in zip(told_of, answers, strict=True)]
-    first = [answer.answered - answer.due for answer in answers]
-    if refused := [answer.status for answer in answers if answer.status != 200]:
-        raise LocalError(f"{len(refused)} of {len(answers)} were not answered with 200, the first with {refused[0]}")
-    return Sample(rate, _percentiles(first), _percentiles(later), Noise(before, cost.others))
+    later = [(applied[each.id] - answer.answered) / 1000 for each, answer in zip(told_of, answers, strict=True)]
+    first = [(answer.answered - answer.due) / 1000 for answer in answers]
+    return Sample(rate, percentiles(first), percentiles(later), Noise(before, cost.others))
 
 
 def _bearable(stack: Stack, system: System, given: Sequence[events.Told]) -> float:
@@ -107,8 +104,3 @@ def _applied_at(database_url: str) -> dict[str, float]:
     question = "select id, extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000000 from inbox_events"
     with psycopg.connect(database_url) as connection:
         return {id: float(at) for id, at in connection.execute(question)}
-
-
-def _percentiles(microseconds: Sequence[float]) -> tuple[float, float]:
-    ordered = sorted(microseconds)
-    return ordered[len(ordered) // 2] / 1000, ordered[int(0.99 * (len(ordered) - 1))] / 1000

@@ -35,6 +35,20 @@ def request(path: str, headers: dict[str, str], body: bytes) -> bytes:
 def post(
     requests: Iterable[bytes], port: int, folder: Path, *, connections: int = 16, rate: float | None = None
 ) -> list[Answer]:
+    """What `offer` does, where all must be taken.
+
+    Raises:
+        LocalError: as `offer`; or one was not answered with 200.
+    """
+    answers = offer(requests, port, folder, connections=connections, rate=rate)
+    if refused := [each.status for each in answers if each.status != 200]:
+        raise LocalError(f"{len(refused)} of {len(answers)} were not answered with 200, the first with {refused[0]}")
+    return answers
+
+
+def offer(
+    requests: Iterable[bytes], port: int, folder: Path, *, connections: int = 16, rate: float | None = None
+) -> list[Answer]:
     """Post them all; the answers in the order of the requests. With a rate, so many are due a second.
 
     Raises:

@@ -13,10 +13,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import median
 
 from bench import machine
-from bench.figures import Noise, spread, told
+from bench.figures import Noise, percentiles, spread, told
 from bench.options import options_for
 from bench.results import Judged, Result, finish
 from bench.stack import ROOT
@@ -89,11 +88,11 @@ def _sample(site: Site, url: str, options: argparse.Namespace) -> Sample:
             if simulation.deliveries.counts["accepted"] < len(site.events):
                 raise LocalError(f"the sink did not accept everything: {dict(simulation.deliveries.counts)}")
     used = machine.cpu_seconds(os.getpid()) - used
-    took.sort()
+    p50, p99 = percentiles(took)
     return Sample(
         len(took) / cost.seconds,
-        median(took),
-        took[int(0.99 * (len(took) - 1))],
+        p50,
+        p99,
         1000 * used / len(took),
         Noise(before, cost.others),
     )

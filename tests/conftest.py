@@ -93,7 +93,8 @@ def _dealt(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
     xdist's `worksteal` gives each process an even part of the tests, as they follow each other, to begin with.
     """
     longest = [item for item in items if (limit := item.get_closest_marker("timeout")) and limit.args[0] >= 300]
-    others = [item for item in items if item not in set(longest)]
+    found = set(longest)
+    others = [item for item in items if item not in found]
     hands = [longest[hand::2] for hand in range(2)] if processes > 1 else [longest]
     dealt: list[pytest.Item] = []
     for process in range(processes):

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bench import machine
-from bench.posting import Answer, post, request
+from bench.posting import Answer, offer, request
 from tests.conftest import eventually
 from tests.webhooks.calls import CREDENTIALS, FIRST, PATH, an_event
 
@@ -30,7 +30,7 @@ def flood(serve, tmp_path) -> Flood:
     def flood(events: int = EVENTS) -> dict[str, Answer]:
         ids = [f"ev_{next(numbers)}" for _ in range(events)]
         calls = [request(PATH, {"Authorization": FIRST}, an_event(id=id)) for id in ids]
-        return dict(zip(ids, post(calls, port, tmp_path, connections=CONNECTIONS), strict=True))
+        return dict(zip(ids, offer(calls, port, tmp_path, connections=CONNECTIONS), strict=True))
 
     return flood
 
