@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session
 
 # A frozen session is ended by the server, and nothing waits for a lock or a statement without end.
@@ -38,9 +38,13 @@ def engine_for(database_url: str, *, application: str = "quittance", pool_size: 
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
-    """One transaction: commits at its end, then runs what `after_commit` was given; rolls back on any error."""
-    with Session(engine, expire_on_commit=False, autoflush=False) as session, session.begin():
+def transaction(at: Engine | Connection) -> Iterator[Session]:
+    """One transaction: commits at its end, then runs what `after_commit` was given; rolls back on any error.
+
+    Each takes a connection of its own from an engine's pool, which asks whether it is alive; several in a row may share
+    one.
+    """
+    with Session(at, expire_on_commit=False, autoflush=False) as session, session.begin():
         yield session
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import structlog
-from sqlalchemy import Engine, delete, exists, func, select
+from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -56,11 +56,6 @@ def clear_dead(session: Session, address_id: int, by: str) -> bool:
 
 
 # ---- reports of relays -----------------------------------------------------------------------------------------------
-
-
-def reports_are_due(session: Session) -> bool:
-    """Is there a report that nobody looked at?"""
-    return bool(session.scalar(select(exists().where(MailReport.status == "pending"))))
 
 
 def apply_reports(engine: Engine) -> int:

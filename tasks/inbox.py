@@ -1,8 +1,8 @@
 """From stored events to what follows from them.
 
 A batch is a transaction. Its events are applied one after another in memory, and what they changed is written at once;
-where the database refuses that, they are applied again, each in a savepoint of its own: one bad event never spoils its
-neighbours. The claim is a transaction by itself: it counts a start for each event it takes, so that an event whose
+where the database refuses that, they are applied in another, each in a savepoint of its own: one bad event never spoils
+its neighbours. The claim is a transaction by itself: it counts a start for each event it takes, so that an event whose
 process dies again and again is told from one that was merely unlucky. A customer that somebody else works on is left
 alone, at no cost to its events and without hiding anybody else's.
 """
@@ -20,7 +20,7 @@ from typing import Any, Literal, cast
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from sqlalchemy import ARRAY, Engine, Table, Text, any_, bindparam, select, text
+from sqlalchemy import ARRAY, Connection, Engine, Table, Text, any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.orm import Session
@@ -34,7 +34,7 @@ from models.session import transaction
 from .findings import note
 from .merge import merge, subjects
 from .registry import Change, derivations, handler_of
-from .world import Busy, Cause, Raced, Rules, Wanted, World, try_locks
+from .world import Busy, Cause, Raced, Rules, Wanted, World, columns_read, rows_of, try_locks
 
 BATCH = 50  # a savepoint each, at worst: a backend caches 64 subtransaction ids, beyond that every session gets slower
 STARTS = 5  # an event whose process died this often is parked
@@ -60,21 +60,13 @@ def apply_pending(
     was short: whoever calls looks again.
     """
     until, total = time.monotonic() + seconds, 0
-    while True:
-        ended = _one_pass(engine, rules, more or _nothing, until, batch)
-        more = None
-        total += ended
-        if not ended or time.monotonic() >= until:
-            return total
-
-
-def is_due(session: Session) -> bool:
-    """Is there an event to apply now?"""
-    due = text("""
-        select exists (select from inbox_events where status = 'pending' and starts = 0 and due_at <= now())
-            or exists (select from inbox_events where status = 'pending' and starts > 0 and due_at <= now())
-    """)  # in two, for each has an index of its own
-    return bool(session.scalar(due))
+    with engine.connect() as connection:
+        while True:
+            ended = _one_pass(connection, rules, more or _nothing, until, batch)
+            more = None
+            total += ended
+            if not ended or time.monotonic() >= until:
+                return total
 
 
 def take_in(
@@ -170,6 +162,9 @@ _FRESH = text("""
 _TAKE = text("""
     update inbox_events set starts = starts + 1, due_at = now() + interval '2 s' where id = any(:ids)
 """)
+_SUSPECTS = text("""
+    select exists (select from inbox_events where status = 'pending' and due_at <= now() and starts > 0)
+""")
 _PARK = text("""
     update inbox_events set status = 'parked', ended_at = business_now(),
       reason = 'its process ended ' || starts || ' times while applying it; look at the log, then replay'
@@ -202,24 +197,26 @@ def _nothing() -> None:
     """Said once is enough: whoever comes says it to the next."""
 
 
-def _one_pass(engine: Engine, rules: Rules, more: Callable[[], None], until: float, batch: int) -> int:
+def _one_pass(connection: Connection, rules: Rules, more: Callable[[], None], until: float, batch: int) -> int:
     """The fresh ones together; then one that was started before, alone."""
     ended, busy = 0, set[str]()
     for _ in range(4):  # a look that met busy customers looks again without them
         met = len(busy)
-        if ids := _claim_fresh(engine, busy, batch):
+        ids, suspects = _claim_fresh(connection, busy, batch)
+        if ids:
             if len(ids) == batch:
                 more()
-            ended += apply_batch(engine, rules, ids, busy)
+            ended += apply_batch(connection, rules, ids, busy)
         if len(busy) == met or time.monotonic() >= until:
             break
-    if ids := _claim_suspect(engine, busy):
-        ended += apply_batch(engine, rules, ids, busy)
+    if suspects and (ids := _claim_suspect(connection, busy)):
+        ended += apply_batch(connection, rules, ids, busy)
     return ended
 
 
-def _claim_fresh(engine: Engine, busy: set[str], batch: int) -> list[str]:
-    with transaction(engine) as session:
+def _claim_fresh(connection: Connection, busy: set[str], batch: int) -> tuple[list[str], bool]:
+    """The ids; and whether there are events that were started before."""
+    with transaction(connection) as session:
         found = session.execute(_FRESH, {"busy": sorted(busy), "batch": batch}).all()
         wanted = {customer for row in found for customer in row.customer_ids}
         free = try_locks(session, wanted)
@@ -227,11 +224,11 @@ def _claim_fresh(engine: Engine, busy: set[str], batch: int) -> list[str]:
         ids = [row.id for row in found if free.issuperset(row.customer_ids)]
         if ids:
             session.execute(_TAKE, {"ids": ids})
-        return ids
+        return ids, bool(session.scalar(_SUSPECTS))
 
 
-def _claim_suspect(engine: Engine, busy: set[str]) -> list[str]:
-    with transaction(engine) as session:
+def _claim_suspect(connection: Connection, busy: set[str]) -> list[str]:
+    with transaction(connection) as session:
         for row in session.execute(_PARK, {"starts": STARTS}):
             log.error("event parked: its process ended each time", event_id=row.id, starts=STARTS)
         return list(session.scalars(_SUSPECT, {"busy": sorted(busy), "starts": STARTS}))
@@ -255,7 +252,7 @@ def _set_apart(engine: Engine, ids: Sequence[str], pause: float) -> None:
 
 
 _CLAIMED = (
-    select(InboxEvent)
+    select(*columns_read(InboxEvent))
     .where(InboxEvent.id == any_(bindparam("ids", type_=ARRAY(Text))), InboxEvent.status == "pending")
     .order_by(InboxEvent.id)
     .with_for_update()
@@ -264,15 +261,21 @@ _CLAIMED = (
 # ---- applying --------------------------------------------------------------------------------------------------------
 
 
-def apply_batch(engine: Engine, rules: Rules, ids: Sequence[str], busy: set[str]) -> int:
+def apply_batch(
+    at: Engine | Connection, rules: Rules, ids: Sequence[str], busy: set[str], *, one_by_one: bool = False
+) -> int:
     """Apply claimed events in one transaction; how many ended. Customers found busy are added to `busy`."""
+    engine = at.engine  # for what is to be said even if this connection is lost
     try:
-        with transaction(engine) as session:
+        with transaction(at) as session:
             batch = _Batch(session, rules)
             batch.lock(ids)
-            ended = batch.apply()
+            ended = batch.apply(one_by_one=one_by_one)
             busy |= batch.busy
             return ended
+    except _Refused as refused:
+        log.info("a batch is refused as a whole: its events are written one by one", reason=_short(refused.reason))
+        return apply_batch(at, rules, ids, busy, one_by_one=True)
     except Raced as raced:
         log.warning("a row changed under us; its batch is applied again", reason=str(raced))
         _give_back(engine, ids, pause=0.1)
@@ -285,6 +288,14 @@ def apply_batch(engine: Engine, rules: Rules, ids: Sequence[str], busy: set[str]
         _set_apart(engine, ids, pause=30)  # a time limit: longer than it lasts, so that others get their turn
         raise
     return 0
+
+
+class _Refused(Exception):
+    """What a batch changed cannot be written as a whole, and one of its events is why."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class _Batch:
@@ -302,7 +313,7 @@ class _Batch:
     def lock(self, ids: Sequence[str]) -> None:
         """Lock the claimed rows, and the customers again; events of those that are busy now are given back."""
         # Plain FOR UPDATE: a claimer that is looking at these very rows must be waited for, not skipped.
-        rows = list(self.session.scalars(_CLAIMED, {"ids": list(ids)}))
+        rows = list(rows_of(InboxEvent, self.session.connection().execute(_CLAIMED, {"ids": list(ids)})))
         wanted = {customer for row in rows for customer in row.customer_ids}
         self._held = try_locks(self.session, wanted)
         self.busy = wanted - self._held
@@ -311,7 +322,8 @@ class _Batch:
         # In the order in which things happened: the same end, and fewer mails about what is over already.
         self.rows = sorted(free, key=lambda row: (row.occurred_at or row.received_at, row.seq))
 
-    def apply(self) -> int:
+    def apply(self, *, one_by_one: bool) -> int:
+        """How many ended. Raises _Refused if the changes of all were to be written at once, and cannot be."""
         for row in self.rows:
             match understand(row):
                 case Event() as event:
@@ -323,26 +335,26 @@ class _Batch:
         try:
             world.load(wanted_by(self.events[row.id] for row in understood), self._held)
         except Busy:
-            self._one_by_one(understood)
+            self._where_nobody_else_works(understood)
         else:
-            self._together(world, understood)
+            if one_by_one:
+                self.endings |= {row.id: apply_one(world, row, self.events[row.id]) for row in understood}
+            else:
+                self._together(world, understood)
         self._end()
         return len(self.endings)
 
     def _together(self, world: World, rows: Sequence[InboxEvent]) -> None:
-        """All of them in memory and one writing; if that is refused, each again, by itself."""
-        endings = {row.id: follow(world, row, self.events[row.id]) for row in rows}
+        """All of them in memory, and one writing."""
+        self.endings |= {row.id: follow(world, row, self.events[row.id]) for row in rows}
         try:
-            with world.session.connection().begin_nested():
-                world.write()
+            world.write()
         except Exception as refused:
             if not is_their_fault(refused):
                 raise
-            log.info("a batch is refused as a whole: its events are written one by one", reason=_short(refused))
-            endings = {row.id: apply_one(world, row, self.events[row.id]) for row in rows}
-        self.endings |= endings
+            raise _Refused(refused) from refused
 
-    def _one_by_one(self, rows: Sequence[InboxEvent]) -> None:
+    def _where_nobody_else_works(self, rows: Sequence[InboxEvent]) -> None:
         """A row that was read belongs to a customer that somebody holds: only the events that need it wait."""
         for row in rows:
             world = World(self.session, self.rules)

@@ -204,15 +204,6 @@ def deliver_pending(engine: Engine, couriers: Couriers, queue: str, *, seconds: 
     return attempts
 
 
-def is_due(session: Session, queue: str) -> bool:
-    """Is there a row to deliver now, or one whose lease ran out?"""
-    due = text("""
-        select exists (select from outbox where queue = :queue and state = 'new' and due_at <= now())
-            or exists (select from outbox where queue = :queue and state = 'sending' and lease_until < now())
-    """)
-    return bool(session.scalar(due, {"queue": queue}))
-
-
 def deliver_one(delivery: Delivery) -> None:
     """One attempt. Whatever comes of it is recorded, unless the lease went to somebody else."""
     row = delivery.row

@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 from click.testing import CliRunner
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import text
 
 from models import Customer, Invoice, Subscription
 from models.session import transaction
 from tasks import registry
-from tasks.inbox import _claim_suspect, apply_pending, is_due, take_in
+from tasks.clock import ring_what_is_due
+from tasks.inbox import _claim_suspect, apply_pending, take_in
 from tasks.registry import Change, derivations, derives, handlers, on
 from tasks.world import World
 from tests.builders import (
@@ -203,6 +205,15 @@ def test_what_was_parked_is_applied_once_the_cause_is_mended_and_it_is_replayed(
     assert quittance.ending(event) == ("applied", None)
 
 
+def test_batch_after_batch_is_applied_on_one_connection(quittance: Quittance) -> None:
+    """Each that is taken from the pool is asked whether it lives: three more round trips a batch."""
+    post(quittance, *customers(1, 120))
+    taken: list[Any] = []
+    sqlalchemy_event.listen(quittance.engine, "checkout", lambda *connection: taken.append(connection))
+    assert apply(quittance) == 120
+    assert len(taken) == 1
+
+
 # ---- processes that die ----------------------------------------------------------------------------------------------
 
 
@@ -234,7 +245,8 @@ def test_each_start_of_a_suspect_is_further_away(quittance: Quittance) -> None:
     pauses = []
     for starts in (1, 2, 3, 4):
         quittance.run("update inbox_events set starts = :n, due_at = now(), status = 'pending'", n=starts)
-        assert _claim_suspect(quittance.engine, set()) == [event["id"]]
+        with quittance.engine.connect() as connection:
+            assert _claim_suspect(connection, set()) == [event["id"]]
         pauses += quittance.rows("select round(extract(epoch from due_at - now()))::int from inbox_events")
     for pause, planned in zip(pauses, (4, 8, 16, 32), strict=True):
         assert planned - 3 <= pause <= planned
@@ -245,8 +257,7 @@ def test_a_claimed_event_is_not_claimed_again_until_its_time_is_over(quittance: 
     post(quittance, an_event(a_customer()))
     quittance.run("update inbox_events set starts = 1, due_at = now() + interval '1 minute'")
     assert apply(quittance) == 0
-    with transaction(quittance.engine) as session:
-        assert not is_due(session)
+    assert ring_what_is_due(quittance.engine, lambda _: None) == []
     assert quittance.rows("select status, starts from inbox_events") == [("pending", 1)]
 
 
