@@ -41,8 +41,8 @@ def engine_for(database_url: str, *, application: str = "quittance", pool_size: 
 def transaction(at: Engine | Connection) -> Iterator[Session]:
     """One transaction: commits at its end, then runs what `after_commit` was given; rolls back on any error.
 
-    Each takes a connection of its own from an engine's pool, which asks whether it is alive; several in a row may share
-    one.
+    Given an engine, on a connection of its own, which the pool asks first whether it is alive; given a connection, on
+    that one, as it is: several in a row may share it.
     """
     with Session(at, expire_on_commit=False, autoflush=False) as session, session.begin():
         yield session

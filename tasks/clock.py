@@ -29,7 +29,7 @@ QUEUES = ("mail", "provider")
 _PAGE = 500
 _Due = tuple[str, datetime]  # subscription, effective_at
 
-# An index answers each EXISTS: that is why there are two of a table.
+# An index answers each EXISTS: that is why some tables are asked twice.
 _IS_DUE = text("""
     select
       exists (select from inbox_events where status = 'pending' and starts = 0 and due_at <= now())

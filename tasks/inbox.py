@@ -268,26 +268,39 @@ def apply_batch(
     engine = at.engine  # for what is to be said even if this connection is lost
     try:
         with transaction(at) as session:
-            batch = _Batch(session, rules)
-            batch.lock(ids)
-            ended = batch.apply(one_by_one=one_by_one)
-            busy |= batch.busy
-            return ended
+            try:
+                batch = _Batch(session, rules)
+                batch.lock(ids)
+                ended = batch.apply(one_by_one=one_by_one)
+                busy |= batch.busy
+                return ended
+            except SoftTimeLimitExceeded:
+                session.invalidate()  # in the midst of a statement ROLLBACK is refused, which would be raised instead
+                raise
     except _Refused as refused:
         log.info("a batch is refused as a whole: its events are written one by one", reason=_short(refused.reason))
-        return apply_batch(at, rules, ids, busy, one_by_one=True)
     except Raced as raced:
         log.warning("a row changed under us; its batch is applied again", reason=str(raced))
         _give_back(engine, ids, pause=0.1)
+        return 0
     except (DBAPIError, PendingRollbackError) as lost:
+        _hang_up(at)
         # Not the events' fault. Where the server is gone this fails too: then the starts stay counted, and that is
         # evidence that fades, since the next start that ends well clears it.
         log.warning("the database refused a batch; it is applied again", reason=str(lost.__cause__ or lost))
         _set_apart(engine, ids, pause=1)
+        return 0
     except BaseException:
+        _hang_up(at)
         _set_apart(engine, ids, pause=30)  # a time limit: longer than it lasts, so that others get their turn
         raise
-    return 0
+    return apply_batch(at, rules, ids, busy, one_by_one=True)
+
+
+def _hang_up(at: Engine | Connection) -> None:
+    """End a transaction that may still be open: what is said next, elsewhere, must not wait for its locks."""
+    if isinstance(at, Connection):
+        at.invalidate()
 
 
 class _Refused(Exception):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import random
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -404,6 +406,33 @@ def test_a_time_limit_is_not_the_events_fault(quittance: Quittance) -> None:
     for _ in range(2):
         quittance.hurry()
     assert quittance.rows("select distinct status from inbox_events") == ["applied"]
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(("nested", "comes_out"), [(False, True), (True, False)])
+def test_a_time_limit_in_the_midst_of_a_statement_does_not_wait_for_its_own_locks(
+    quittance: Quittance, nested: bool, comes_out: bool
+) -> None:
+    def strike(*_: object) -> None:
+        raise SoftTimeLimitExceeded
+
+    def wait_too_long(world: World) -> None:
+        with world.session.begin_nested() if nested else nullcontext():
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            world.session.execute(text("select pg_sleep(1)"))
+
+    raised_once(wait_too_long)
+    event = an_event(a_customer())
+    post(quittance, event)
+    before = signal.signal(signal.SIGALRM, strike)
+    try:
+        with pytest.raises(SoftTimeLimitExceeded) if comes_out else nullcontext():
+            apply(quittance)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert quittance.rows("select status, starts, due_at > now() from inbox_events") == [("pending", 0, True)]
+    quittance.hurry()
+    assert quittance.ending(event) == ("applied", None)
 
 
 # ---- the registry ----------------------------------------------------------------------------------------------------
