@@ -419,7 +419,7 @@ def test_a_time_limit_in_the_midst_of_a_statement_does_not_wait_for_its_own_lock
     def wait_too_long(world: World) -> None:
         with world.session.begin_nested() if nested else nullcontext():
             signal.setitimer(signal.ITIMER_REAL, 0.2)
-            world.session.execute(text("select pg_sleep(1)"))
+            world.session.execute(text("select pg_sleep(0.5)"))
 
     raised_once(wait_too_long)
     event = an_event(a_customer())
@@ -430,7 +430,7 @@ def test_a_time_limit_in_the_midst_of_a_statement_does_not_wait_for_its_own_lock
             apply(quittance)
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert quittance.rows("select status, starts, due_at > now() from inbox_events") == [("pending", 0, True)]
+    assert quittance.rows("select status, starts from inbox_events") == [("pending", 0)]
     quittance.hurry()
     assert quittance.ending(event) == ("applied", None)
 
