@@ -21,5 +21,6 @@ def _engine() -> Engine:
 @app.task(name="bench.apply_event")  # type: ignore[untyped-decorator]
 def apply_event(id: str) -> None:
     """Apply this event; while somebody works on its customer, try again."""
-    while not inbox.apply_batch(_engine(), rules_of(settings), [id], set()):
-        time.sleep(0.005)
+    with _engine().connect() as connection:
+        while not inbox.apply_batch(connection, rules_of(settings), [id], set()):
+            time.sleep(0.005)

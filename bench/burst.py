@@ -16,7 +16,7 @@ import psycopg
 from bench import events, machine, peers
 from bench.figures import Noise, ratios, spread, told
 from bench.options import options_for
-from bench.posting import Answer, post, request
+from bench.posting import post, request, seconds
 from bench.receivers import authorization_of, listening
 from bench.results import Judged, Result, finish
 from bench.stack import Stack, on_servers
@@ -86,7 +86,7 @@ def _peers(stack: Stack, options: argparse.Namespace) -> Sample:
         before = machine.wait_for_quiet(options.patience)
         with machine.measured() as cost:
             answers = post(peer.requests(options.peer_events), peer.port, stack.home, connections=options.connections)
-    rate = len(answers) / _seconds(answers)
+    rate = len(answers) / seconds(answers)
     return Sample(rate, rate, Noise(before, cost.others))
 
 
@@ -101,11 +101,7 @@ def _ours(stack: Stack, options: argparse.Namespace) -> Sample:
             answers = post(prepared[_WARM:], system.port, stack.home, connections=options.connections)
             end = system.wait_until_applied()
     first = min(each.sent for each in answers) / 1e6
-    return Sample(len(answers) / _seconds(answers), len(answers) / (end - first), Noise(before, cost.others))
-
-
-def _seconds(answers: Sequence[Answer]) -> float:
-    return (max(each.answered for each in answers) - min(each.sent for each in answers)) / 1e6
+    return Sample(len(answers) / seconds(answers), len(answers) / (end - first), Noise(before, cost.others))
 
 
 def _bodies(count: int, mixed: bool) -> list[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +65,11 @@ def offer(
     if ended.returncode:
         raise LocalError(f"the load ended too early: {ended.stderr.strip()}")
     return [Answer(*map(int, line.split())) for line in answers.read_text().splitlines()]
+
+
+def seconds(answers: Sequence[Answer]) -> float:
+    """From the first request to the last answer."""
+    return (max(each.answered for each in answers) - min(each.sent for each in answers)) / 1e6
 
 
 def _compiled(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from bench import machine
 from bench.figures import Noise, percentiles, ratios, spread, told
 from bench.options import options_for
 from bench.peers import Peer, djstripe
-from bench.posting import post
+from bench.posting import post, seconds
 from bench.receivers import Receiver, serving
 from bench.results import Judged, Result, finish
 from bench.stack import Stack, on_servers
@@ -126,5 +126,4 @@ def _sample(receiver: Receiver | Peer, stack: Stack, side: str, options: argpars
     if isinstance(receiver, Receiver) and (stored := receiver.stored()) != _WARM + count:
         raise LocalError(f"{_WARM + count} events were answered with 200, {stored} are in {receiver.table}")
     p50, p99 = percentiles([(each.answered - each.sent) / 1000 for each in answers])
-    seconds = (max(each.answered for each in answers) - min(each.sent for each in answers)) / 1e6
-    return Sample(count / seconds, p50, p99, cpu, postgres, Noise(before, cost.others))
+    return Sample(count / seconds(answers), p50, p99, cpu, postgres, Noise(before, cost.others))

@@ -262,12 +262,12 @@ _CLAIMED = (
 
 
 def apply_batch(
-    at: Engine | Connection, rules: Rules, ids: Sequence[str], busy: set[str], *, one_by_one: bool = False
+    connection: Connection, rules: Rules, ids: Sequence[str], busy: set[str], *, one_by_one: bool = False
 ) -> int:
     """Apply claimed events in one transaction; how many ended. Customers found busy are added to `busy`."""
-    engine = at.engine  # for what is to be said even if this connection is lost
+    engine = connection.engine  # for what is to be said even if this connection is lost
     try:
-        with transaction(at) as session:
+        with transaction(connection) as session:
             try:
                 batch = _Batch(session, rules)
                 batch.lock(ids)
@@ -284,23 +284,17 @@ def apply_batch(
         _give_back(engine, ids, pause=0.1)
         return 0
     except (DBAPIError, PendingRollbackError) as lost:
-        _hang_up(at)
+        connection.invalidate()  # its transaction may still be open, and we would wait for its locks
         # Not the events' fault. Where the server is gone this fails too: then the starts stay counted, and that is
         # evidence that fades, since the next start that ends well clears it.
         log.warning("the database refused a batch; it is applied again", reason=str(lost.__cause__ or lost))
         _set_apart(engine, ids, pause=1)
         return 0
     except BaseException:
-        _hang_up(at)
+        connection.invalidate()
         _set_apart(engine, ids, pause=30)  # a time limit: longer than it lasts, so that others get their turn
         raise
-    return apply_batch(at, rules, ids, busy, one_by_one=True)
-
-
-def _hang_up(at: Engine | Connection) -> None:
-    """End a transaction that may still be open: what is said next, elsewhere, must not wait for its locks."""
-    if isinstance(at, Connection):
-        at.invalidate()
+    return apply_batch(connection, rules, ids, busy, one_by_one=True)  # of what was refused
 
 
 class _Refused(Exception):
