@@ -2,6 +2,8 @@
 
 The signature is an HMAC-SHA256, in hex, over "<timestamp>.<body>" with CALLBACK_SECRET, sent as
 `Quittance-Signature: t=<timestamp>,v1=<signature>`; `Idempotency-Key` names the fact, and is the same at each attempt.
+Of one object the last word is right: an older one that did not arrive is not sent after it, and does not run beside it.
+Where the network delays a word even so, `sequence` tells: of one object it only grows.
 """
 
 from __future__ import annotations
@@ -12,11 +14,20 @@ import json
 import time
 
 import httpx
+from sqlalchemy import text
 
 from billing.errors import NeedsAttention, NotYet
+from models.session import transaction
 
-from .outbox import Delivery, Outcome
+from .mails import overtaken
+from .outbox import Delivery, Outcome, OutOfTurn
 from .registry import delivers
+
+_BESIDE = text("""
+    select coalesce(bool_or(id > :id), false) as is_overtaken, now() + interval '2 s' as later,
+      coalesce(bool_or(id < :id and state = 'new' and lease_until > now()), false) as waits
+    from outbox where object_id = :object_id and kind = 'callback' and name = :name and id <> :id
+""")
 
 
 @delivers("callback")
@@ -25,7 +36,15 @@ def call_back(delivery: Delivery) -> Outcome:
     couriers, row = delivery.couriers, delivery.row
     if not couriers.callback_url or not couriers.callback_secret:
         raise NeedsAttention("no callback is configured any more; set CALLBACK_URL and CALLBACK_SECRET, then retry")
-    body = json.dumps({"id": row.key, "type": row.name, "data": row.payload}, sort_keys=True).encode()
+    with transaction(delivery.engine) as session:
+        is_overtaken, later, waits = session.execute(
+            _BESIDE, {"id": row.id, "name": row.name, "object_id": row.object_id}
+        ).one()
+    if is_overtaken:
+        return overtaken("a newer one says what is so now")
+    if waits:
+        raise OutOfTurn(later, "an older one about the same is on its way")
+    body = json.dumps({"id": row.key, "type": row.name, "sequence": row.id, "data": row.payload}, sort_keys=True).encode()
     moment = str(int(time.time()))
     headers = {
         "Content-Type": "application/json",

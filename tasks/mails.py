@@ -177,7 +177,7 @@ def recipient_of(delivery: Delivery, customer: Customer | None, kind: Kind[Any])
     if reason:
         raise Withheld(reason)
     if turn := take_turn(delivery.engine, reader.address, delivery.couriers.mail_per_domain):
-        raise OutOfTurn(turn)
+        raise OutOfTurn(turn, "so many mails a minute go to one domain")
     return reader
 
 

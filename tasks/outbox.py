@@ -117,8 +117,8 @@ class Withheld(Exception):
 class OutOfTurn(Exception):
     """Others go first: ask again at `at`. It costs neither an attempt nor patience."""
 
-    def __init__(self, at: datetime) -> None:
-        super().__init__("it waits for its turn: so many mails a minute go to one domain")
+    def __init__(self, at: datetime, reason: str) -> None:
+        super().__init__(f"it waits for its turn: {reason}")
         self.at = at
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from flask import Flask, Response, request
 
 from simulator.server import serving
 from tasks.callbacks import signature
+from tasks.world import OVERTAKEN
 from tests.builders import (
     JANUARY,
     Body,
@@ -179,11 +180,15 @@ class Product:
     def __init__(self) -> None:
         self.told: list[tuple[dict[str, str], bytes]] = []
         self.answers = [204]
+        self.meanwhile: Callable[[], None] | None = None  # what happens once, while it thinks
         self.app = Flask("product")
         self.app.post("/hooks")(self.take)
 
     def take(self) -> Response:
         self.told.append((dict(request.headers), request.get_data()))
+        if meanwhile := self.meanwhile:
+            self.meanwhile = None
+            meanwhile()
         return Response(status=self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
 
     @property
@@ -256,3 +261,31 @@ def test_a_product_that_does_not_take_it_is_called_again_with_the_same_key(
     assert telling.rows("select state from outbox") == ["sent"]
     keys: list[Any] = [headers["Idempotency-Key"] for headers, _ in product.told]
     assert len(keys) == 2 and keys[0] == keys[1]
+
+
+def test_a_word_that_a_newer_one_overtook_is_not_sent_after_it(telling: Quittance, product: Product) -> None:
+    product.answers = [503, 204]
+    telling.take(an_event(a_subscription(1, seats=5)))
+    telling.take(an_event(a_subscription(2, seats=8)))
+    telling.hurry()
+    assert product.seats == [5, 8]
+    assert telling.rows("select state, reason from outbox where kind = 'callback' order by id") == [("suppressed", OVERTAKEN), ("sent", None)]
+
+
+def test_a_word_waits_until_the_older_one_on_its_way_has_ended(telling: Quittance, product: Product) -> None:
+    product.meanwhile = lambda: telling.take(an_event(a_subscription(2, seats=8)))
+    telling.take(an_event(a_subscription(1, seats=5)))
+    assert product.seats == [5]
+    telling.hurry()
+    assert product.seats == [5, 8]
+    assert telling.rows("select state, attempts from outbox where kind = 'callback' order by id") == [("sent", 1), ("sent", 1)]
+    first, second = (json.loads(body)["sequence"] for _, body in product.told)
+    assert first < second
+
+
+def test_words_about_other_subscriptions_do_not_overtake(telling: Quittance, product: Product) -> None:
+    product.answers = [503, 204]
+    telling.take(an_event(a_subscription(1, seats=5)))
+    telling.take(an_event(a_subscription(1, id="sub_2", seats=8)))
+    telling.hurry()
+    assert product.seats == [5, 8, 5]
