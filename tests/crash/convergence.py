@@ -1,9 +1,9 @@
 """A system of real processes that lives some weeks of a make-believe Chargebee while its parts are killed.
 
-Customers live on the site, and what happens to them is sent as webhooks: three times or so, shuffled over hours, a
-tenth of it never. A reaper kills what runs, and a runner starts it again. When the weeks are over and all of it stands,
-what the system holds must be what the site says, each mail must have been accepted at most once, and nothing may be
-left over.
+Customers live on the site, and what happens to them is sent as webhooks, shuffled over hours: three times or so, a
+fifth of it once, a tenth never. A reaper kills what runs, and a runner starts it again. When the weeks are over and all
+of it stands, what the system holds must be what the site says, so must what the product was last told, each mail must
+have been accepted at most once, and nothing may be left over.
 
 A seed fixes the customers' lives, what goes wrong with which webhook, and which blow follows on which. When exactly a
 blow falls, no seed can say.
@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ from models.session import engine_for
 from simulator import Chaos, Endpoint, Simulation, Site
 from simulator.api.faults import Faults
 from simulator.api.traffic import Limits
+from simulator.chaos import Plan
 from simulator.http import create_app
 from simulator.population import populate
 from simulator.server import serving
@@ -51,14 +52,17 @@ from tests.builders import PASSWORD
 from tests.conftest import migrate
 from tests.crash import verdict
 from tests.crash.post_office import PostOffice
+from tests.crash.product import Product
 from tests.crash.reaper import KILLS, Reaper, plan
 from tests.crash.runner import Runner
+from tests.flow import truth
 from worker.schedule import SCHEDULE
 from worker.settings import Settings
 
 PATIENCE = 600.0  # seconds for everything to be worked off once everything stands
 SENT_EVERY = timedelta(hours=1)  # of the site's time
 KEY = "test_key"
+SECRET = "what the product knows us by, forty letters"
 # By name, what the scheduler asks for; each is asked for here as often as time goes by on the site.
 QUEUES = {entry["task"]: entry["options"]["queue"] for entry in SCHEDULE.values()}
 # What goes wrong with webhooks, beside what the reaper does to the receiver.
@@ -74,6 +78,7 @@ ON_THE_WAY = {
     "altered": 0.01,
     "burst": 0.02,
 }
+ONCE = 0.2  # of the events are sent once, and again only if nobody says 200: no copy makes a lost one good
 # What the receiver may answer: taken, a wrong password, a body that was cut, no database; or nothing, when it dies.
 ANSWERS = (200, 401, 400, 503, None)
 # What time gone by does. Leases are two minutes long: whoever took one 25 s ago has ended long since, well or badly.
@@ -95,6 +100,16 @@ _LEFT_OVER = """
     union all select 'cancellation of ' || subscription_id from cancellations
       where state = 'scheduled' and effective_at <= business_now()
 """
+
+
+class SomeOnce(Chaos):
+    """Chaos that leaves some events as they are on a real site: once answered with 200, never sent again."""
+
+    def plan(self, event_id: str) -> Plan:
+        plan = super().plan(event_id)
+        if self._dice("once", event_id) < ONCE:
+            return replace(plan, copies=0, again_by=timedelta(0), afterwards=())
+        return plan
 
 
 class Cut(Exception):
@@ -127,6 +142,8 @@ class Outcome:
     mails: int = 0
     twice: int = 0
     held: int = 0
+    once: int = 0  # events that were sent no more once they were answered 200
+    words: int = 0  # that the product was told
     found: int = 0  # events that no webhook brought, and the list of events did
     died_with: int = 0  # events in whose midst a process died
     findings: dict[str, int] = field(default_factory=dict)
@@ -164,7 +181,7 @@ class Run:
         self.folder = folder
         self.site = Site(seed=order.seed)
         self.lived = 0.0  # what part of its history the site has lived
-        self.acknowledged: set[str] = set()
+        self.acknowledged: Counter[str] = Counter()  # by event: how often it was answered 200
         self.statuses: Counter[int | None] = Counter()  # that the receiver answered with
         self._blows = plan(order.seed, order.kills)
         self._struck = 0
@@ -193,6 +210,7 @@ class Run:
             self.clock = BusinessClock(engine, "development")
             self.clock.follow(self.site.now)
             self.mail = ends.enter_context(PostOffice(seed=self.order.seed, moody=0.05))
+            self.product = ends.enter_context(Product(self.order.seed, SECRET, moody=0.05))
             self.faults = Faults(self.order.seed)
             limits = Limits(per_minute=1_000_000)
             app = create_app(self.site, api_key=KEY, limits=limits, faults=self.faults)
@@ -224,6 +242,8 @@ class Run:
                 "CHARGEBEE_CALLS_PER_MINUTE": "100000",
                 "MAIL_URL": f"smtp://127.0.0.1:{self.mail.port}",
                 "MAIL_PER_DOMAIN": "0",
+                "CALLBACK_URL": self.product.url,
+                "CALLBACK_SECRET": SECRET,
                 "OPS_EMAILS": "",
                 "EFFECTS_HORIZON": "36500 days",
                 "SSL_CERT_DIR": str(certificates),  # with none in it: the client reads them all for each call
@@ -255,14 +275,14 @@ class Run:
 
     def _start_site(self, ends: ExitStack) -> None:
         endpoint = Endpoint(f"http://127.0.0.1:{self.port}/webhooks/chargebee", "chargebee", PASSWORD)
-        chaos = Chaos(self.order.seed, **ON_THE_WAY)
+        chaos = SomeOnce(self.order.seed, **ON_THE_WAY)
         self.simulation = ends.enter_context(Simulation(self.site, [endpoint], chaos, connections=4))
         self.simulation.deliveries.watch = self._note
 
     def _note(self, attempt: Attempt) -> None:
         self.statuses[attempt.answer.status] += 1
         if attempt.accepted:
-            self.acknowledged.add(attempt.event_id)
+            self.acknowledged[attempt.event_id] += 1
 
     # ---- living ------------------------------------------------------------------------------------------------------
 
@@ -346,7 +366,7 @@ class Run:
     def settle(self) -> None:
         """Let nothing go wrong any more, send what waits to be sent, and wait until everything is worked off.
 
-        Mail server and API have their moods until everything was tried once.
+        Mail server, product and API have their moods until everything was tried once.
         """
         self.reaper.rest()
         self.simulation.chaos = Chaos()
@@ -356,7 +376,7 @@ class Run:
         self.clock.follow(self.site.now)
         self._wait(lambda: not self._ask(_NEVER_TRIED))
         self.faults.clear()
-        self.mail.moody = 0
+        self.mail.moody = self.product.moody = 0
         (began,) = self._ask("select business_now()")
         self._every_second(lambda: self._is_read("events", began) and not self._left_over(), "tasks.reconcile_events",
                            "tasks.carry_out_due_cancellations")  # fmt: skip
@@ -407,11 +427,12 @@ class Run:
                 self.site,
                 self.simulation.ledger,
                 acknowledged=self.acknowledged,
-                accepted=self.mail.taken,
+                mail=self.mail,
+                blows=self.reaper.blows,
                 mail_domain=environment.SAMPLE_MAIL["MAIL_DOMAIN"],
-                nights_were_lived=self._has_nights,
             )
         )
+        found += self.product.differences(truth.state_of(self.site)["seats"])
         found += [f"the receiver answered {status}" for status in self.statuses if status not in ANSWERS]
         return found + self._left_for_the_night()
 
@@ -435,6 +456,8 @@ class Run:
         outcome.events = len(self.site.event_records)
         outcome.deliveries = self.simulation.deliveries.counts
         outcome.dropped = len(self.simulation.ledger.dropped)
+        outcome.once = sum(times == 1 for times in self.acknowledged.values())
+        outcome.words = self.product.calls
         outcome.mails = len(self.mail.taken)
         outcome.twice = len(self.mail.taken) - len({id for id, _ in self.mail.taken})
         with suppress(psycopg.OperationalError):
@@ -446,7 +469,8 @@ class Run:
     def keep(self, differences: list[str]) -> None:
         """Keep in the folder what a person needs to understand a run that went wrong."""
         (self.folder / "differences.txt").write_text("\n".join(differences))
-        (self.folder / "blows.txt").write_text("\n".join(self.reaper.told))
+        (self.folder / "blows.txt").write_text("\n".join(map(str, self.reaper.blows)))
+        (self.folder / "dialogues.txt").write_text("\n".join(map(str, self.mail.dialogues)))
         for server in (self.postgres, self.valkey):
             shutil.copy(server.log, self.folder)
         rows = self.folder / "rows"

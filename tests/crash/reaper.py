@@ -45,6 +45,20 @@ def _measured(shares: dict[str, int], count: int, dice: random.Random) -> list[s
     return [kind for _ in range(count // len(whole)) for kind in whole] + dice.sample(whole, count % len(whole))
 
 
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """What was done, when, and whom it hit: the process, and the post that it or its parent fills."""
+
+    kind: str
+    at: datetime
+    moment: float  # the same by the monotonic clock
+    hit: int
+    post: str | None
+
+    def __str__(self) -> str:
+        return f"{self.at:%H:%M:%S.%f} {self.kind} {self.hit} {self.post or ''}"
+
+
 @dataclass
 class Reaper:
     """Strikes, and sees to it that servers come back and what was frozen goes on. To be used from one thread."""
@@ -53,8 +67,7 @@ class Reaper:
     runner: Runner
     postgres: Postgres
     valkey: Valkey
-    done: Counter[str] = field(default_factory=Counter)
-    told: list[str] = field(default_factory=list)  # each blow: when, of which kind, and whom it hit
+    blows: list[Blow] = field(default_factory=list)
     _later: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
     _away: list[Server] = field(default_factory=list)
 
@@ -64,12 +77,17 @@ class Reaper:
     def strike(self, kind: str) -> bool:
         """One blow; False where there is nobody to be hit just now."""
         blow: Callable[[], int | None] = getattr(self, f"_{kind.replace(' ', '_')}")
-        at, hit = datetime.now(UTC), blow()
+        posts = {pid: name for name, post in self.runner.posts.items() for pid in (post.pid, *post.children)}
+        at, moment, hit = datetime.now(UTC), time.monotonic(), blow()
         if hit is None:
             return False
-        self.done[kind] += 1
-        self.told.append(f"{at:%H:%M:%S.%f} {kind} {hit}")
+        self.blows.append(Blow(kind, at, moment, hit, posts.get(hit)))
         return True
+
+    @property
+    def done(self) -> Counter[str]:
+        """How many blows of each kind there were."""
+        return Counter(blow.kind for blow in self.blows)
 
     def tend(self) -> None:
         """Bring back what was away for long enough."""

@@ -71,7 +71,7 @@ def line_of(outcome: Outcome) -> str:
         f" {outcome.blows.total()} blows ({blows}); {outcome.events} events, {outcome.dropped} dropped,"
         f" {sent['attempts']} deliveries ({sent['accepted']} accepted, {sent['failed']} events given up);"
         f" {outcome.found} found by reconciling, {outcome.died_with} in whose midst a process died;"
-        f" {outcome.mails} mails, {outcome.held} held"
+        f" {outcome.mails} mails, {outcome.held} held, {outcome.words} calls to the product"
     )
 
 
@@ -101,11 +101,13 @@ def summary(outcomes: Sequence[Outcome]) -> str:
         "events that the site gave up": sent["failed"],
         "deliveries": sent["attempts"],
         "acknowledged": sent["accepted"],
+        "events acknowledged once, and never sent again": sum(outcome.once for outcome in outcomes),
         "events found by reconciling": sum(outcome.found for outcome in outcomes),
         "events in whose midst a process died": sum(outcome.died_with for outcome in outcomes),
         "mails accepted by the mail server": sum(outcome.mails for outcome in outcomes),
         "mails accepted twice": sum(outcome.twice for outcome in outcomes),
         "mails held for a person": sum(outcome.held for outcome in outcomes),
+        "calls to the product": sum(outcome.words for outcome in outcomes),
         "findings": ", ".join(f"{kind} {count:,}" for kind, count in sorted(findings.items())) or "none",
     }
     return "\n".join(

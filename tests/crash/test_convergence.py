@@ -18,4 +18,6 @@ def test_a_system_whose_parts_are_killed_ends_in_the_providers_state(tmp_path: P
     print(line_of(outcome))
     assert not outcome.differences, "\n" + complaint(outcome, tmp_path / "run")
     assert outcome.kills >= 60
-    assert outcome.deliveries["accepted"] >= 3 * (outcome.events - outcome.dropped)
+    sent = outcome.events - outcome.dropped
+    assert outcome.deliveries["accepted"] >= 2.8 * sent
+    assert outcome.once >= 0.1 * sent

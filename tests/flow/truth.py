@@ -22,6 +22,8 @@ KINDS = ("customer", "subscription", "invoice", "transaction", "credit_note", "p
 BY_HAND = ("cash", "check", "bank_transfer", "other", "custom")
 LIVE = ("active", "non_renewing", "in_trial")
 OPEN = ("posted", "payment_due", "not_paid")
+# Mails that are told by the object that they are about.
+_BY_OBJECT = ("payment_failed", "refund_issued", "finance_new_case", "cancelled", "cancellation_scheduled")
 _NOT_KEPT = ("masked_number", "masked_card_number", "iin", "bank_account", "reference_id")
 
 
@@ -84,6 +86,40 @@ def mails_called_for(site: Site) -> State:
     }
 
 
+def mails_about_ends(site: Site) -> State:
+    """The mails about a subscription's end that the end of a history calls for; more may have been, on the way."""
+    found: State = {"cancelled": Counter(), "cancellation_scheduled": Counter()}
+    for (id, _), state in _cancellations(site).items():
+        if _addresses(site, site.current("subscription", id)["customer_id"]):
+            found["cancelled" if state == "run" else "cancellation_scheduled"][id] += 1
+    return found
+
+
+def addresses(site: Site) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """By customer: the addresses that they had at any time, and those that they had all the time."""
+    ever: dict[str, set[str]] = {}
+    always: dict[str, set[str]] = {}
+    for event in site.events:
+        if customer := event["content"].get("customer"):
+            had = set(_addresses_of(customer))
+            ever.setdefault(customer["id"], set()).update(had)
+            always.setdefault(customer["id"], set(had)).intersection_update(had)
+    return ever, always
+
+
+def seats_told(site: Site) -> dict[str, list[tuple[str, datetime, int]]]:
+    """By subscription that was live all its life: the events that carry it, when they happened, the seats they tell."""
+    told: dict[str, list[tuple[str, datetime, int]]] = {}
+    ended = set()
+    for event in site.events:
+        if subscription := event["content"].get("subscription"):
+            seats, at = _seats_of(subscription), datetime.fromtimestamp(event["occurred_at"], UTC)
+            told.setdefault(subscription["id"], []).append((event["id"], at, seats))
+            if not seats:
+                ended.add(subscription["id"])
+    return {id: events for id, events in told.items() if id not in ended}
+
+
 def owed(site: Site, invoice: Body) -> bool:
     """Is this invoice finance's to chase: open, and its collection off?"""
     if invoice["status"] not in OPEN or invoice["deleted"] or not invoice["amount_due"]:
@@ -108,12 +144,13 @@ def _kept(body: Any) -> Any:
 
 
 def _seats(site: Site) -> dict[str, int]:
-    return {
-        each["id"]: sum(item["quantity"] for item in each["subscription_items"] if item["item_type"] == "plan")
-        if each["status"] in LIVE and not each["deleted"]
-        else 0
-        for each in _all(site, "subscription")
-    }
+    return {each["id"]: _seats_of(each) for each in _all(site, "subscription")}
+
+
+def _seats_of(subscription: Body) -> int:
+    if subscription["status"] not in LIVE or subscription["deleted"]:
+        return 0
+    return sum(item["quantity"] for item in subscription["subscription_items"] if item["item_type"] == "plan")
 
 
 def _payments(site: Site) -> dict[str, tuple[Any, ...]]:
@@ -156,7 +193,10 @@ def _cancellations(site: Site) -> dict[tuple[str, datetime], str]:
 
 
 def _addresses(site: Site, customer_id: str) -> list[str]:
-    customer = site.current("customer", customer_id)
+    return _addresses_of(site.current("customer", customer_id))
+
+
+def _addresses_of(customer: Body) -> list[str]:
     contacts = [each for each in customer.get("contacts", ()) if each["enabled"] and each["send_billing_email"]]
     return [each["email"] for each in (customer, *contacts) if "email" in each]
 
@@ -231,7 +271,7 @@ def mails_sent(ask: Ask, states: Sequence[str] = ("sent",)) -> State:
     ended = f"state = any('{{{','.join(states)}}}')"
     readers = Counter(ask(f"select object_id, recipient from outbox where name = 'invoice' and {ended}"))
     return {"invoice": readers, "payment_received": _thanked(ask, ended)} | {
-        kind: _told(ask, kind, ended) for kind in ("payment_failed", "refund_issued", "finance_new_case")
+        kind: _told(ask, kind, ended) for kind in _BY_OBJECT
     }
 
 
