@@ -7,14 +7,17 @@ must end. What does not hold is printed with its seed: a round of 250 calls has 
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import math
 import multiprocessing
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,7 +33,13 @@ from tests.webhooks.calls import CREDENTIALS, Call, over_a_socket
 from tests.webhooks.onslaught import ROUND, Broken, Onslaught
 from tests.webhooks.wire import assail
 
+MOST = 300  # seconds for a round, or for a connection: nothing takes a tenth of it
+
 _onslaught: Onslaught
+
+
+class Hung(BaseException):
+    """Something took so long that it will never end. No call may catch it."""
 
 
 def main(options: Sequence[str]) -> int:
@@ -56,9 +65,16 @@ def _rounds(seeds: range, urls: Sequence[tuple[str, str]]) -> tuple[int, Counter
     free = context.Queue()
     for url in urls:
         free.put(url)
-    broken, told = 0, Counter[str]()
+    broken, told, left = 0, Counter[str](), set(seeds)
     with context.Pool(len(urls), _begin, (free,)) as pool:
-        for seed, found in pool.imap_unordered(_round, seeds):
+        rounds = pool.imap_unordered(_round, seeds)
+        while left:
+            try:
+                seed, found = rounds.next(MOST + 60)
+            except multiprocessing.TimeoutError:  # so hung that its process is gone, and nobody says which it was
+                seed, found = min(left), f"one of the first {len(urls)} of these seeds never ended: {sorted(left)}"
+                left.clear()
+            left.discard(seed)
             if isinstance(found, str):
                 broken += 1
                 print(f"\n./dev chaos --fuzz {ROUND} --seed {seed}\n  {found[:4000]}", flush=True)
@@ -77,9 +93,28 @@ def _begin(free: multiprocessing.Queue[tuple[str, str]]) -> None:
 
 def _round(seed: int) -> tuple[int, Counter[str] | str]:
     try:
-        return seed, _onslaught.round(seed)
-    except Broken as broken:
+        with _bounded(MOST):
+            return seed, _onslaught.round(seed)
+    except (Broken, Hung) as broken:
         return seed, str(broken)
+
+
+@contextmanager
+def _bounded(seconds: float) -> Iterator[None]:
+    """Raise Hung in the midst of what does not end in time; where even that is not heard, end this process."""
+
+    def ring(*_: object) -> None:
+        raise Hung(f"no end after {seconds:g} s, in the midst of:\n{''.join(traceback.format_stack()[-12:-1])}")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    faulthandler.dump_traceback_later(seconds + 30, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _connections(seeds: range, db_url: str, folder: str) -> int:
@@ -88,8 +123,9 @@ def _connections(seeds: range, db_url: str, folder: str) -> int:
     with _receiver(db_url, Path(folder)) as port:
         for seed in seeds:
             try:
-                told.update(assail(port, random.Random(f"{seed} connection")))
-            except (AssertionError, TimeoutError) as wrong:
+                with _bounded(MOST):
+                    told.update(assail(port, random.Random(f"{seed} connection")))
+            except (AssertionError, TimeoutError, Hung) as wrong:
                 broken += 1
                 print(f"\n./dev chaos --fuzz 1 --seed {seed}\n  {str(wrong)[:4000]}", flush=True)
         alive = over_a_socket(port, Call(b"", "GET", "/healthz"))

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,18 @@ def a_hung_broker() -> Iterator[int]:
     """A port where connections are taken and nothing is ever said."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
+
+
+class Pauses(threading.Event):
+    """What a doorbell waits with between two tries; it remembers for how long, in seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.asked.append(timeout)
+        return super().wait(timeout)
 
 
 @pytest.fixture
@@ -143,12 +156,12 @@ def test_a_broken_broker_is_counted_and_left_alone_for_a_while():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     bell = Doorbell(f"redis://127.0.0.1:{port}/0")
+    pauses = bell._ringer()._closing = Pauses()
     bell.ring("events")
-    eventually(lambda: bell.broken)
-    tries = bell.failures
+    eventually(lambda: pauses.asked)
     for queue in TASKS:
         bell.ring(queue)
-    assert bell.failures == tries
+    assert (bell.broken, bell.failures, pauses.asked) == (True, 1, [5.0])
     bell.close()
 
 
