@@ -92,8 +92,8 @@ class Event:
         api_version = body.get("api_version")
         if api_version != "v2":
             raise NeedsAttention(
-                f"the event has api_version {api_version!r}; set the webhook to V2 in Chargebee; what "
-                "it said is read by the nightly comparison, and it can be set aside (events ignore)"
+                f"the event has api_version {api_version!r}; set the webhook to V2 in Chargebee; with an API key it is "
+                "then read again by itself (events backfill reads older ones); without one, send it again from there"
             )
         if not isinstance(content, dict):
             raise NeedsAttention("the event has no content; look at its body, then replay or leave it")

@@ -31,7 +31,10 @@ class Finding(Base):
     """Something that does not add up, told once however often it is seen."""
 
     __tablename__ = "findings"
-    __table_args__ = (UniqueConstraint("kind", "object_type", "object_id"),)
+    __table_args__ = (
+        UniqueConstraint("kind", "object_type", "object_id"),
+        Index("findings_errors", "last_seen_at", postgresql_where=text("severity = 'error'")),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     kind: Mapped[str]

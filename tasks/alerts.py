@@ -25,7 +25,7 @@ KIND = kinds.ops_alert.name
 STUCK = timedelta(minutes=15)  # due for so long, nobody works a queue off
 _FRESH = timedelta(days=2)  # what failed before was told then, and may be left as it is
 
-Alert = Literal["parked_events", "failed_deliveries", "held_mail", "stuck_queue", "silence"]
+Alert = Literal["parked_events", "failed_deliveries", "held_mail", "stuck_queue", "silence", "finding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,13 @@ _COUNTS: tuple[tuple[Alert, str, str], ...] = (
         " where state = 'failed' and name <> 'ops_alert' and ended_at > business_now() - :fresh",
     ),
     ("held_mail", "quittance emails list --state held", "select count(*) from outbox where state = 'held'"),
+    (
+        "finding",
+        "quittance findings list",
+        "select count(*) from findings"
+        " where severity = 'error' and last_seen_at > business_now() - :fresh and kind <> 'delivery_failed'"
+        " and (acknowledged_until is null or acknowledged_until <= business_now())",
+    ),
 )
 _STUCK = text("""
     select queue, count(*) as rows, extract(epoch from now() - min(due_at))::bigint / 60 as minutes from (

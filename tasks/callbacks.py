@@ -44,7 +44,8 @@ def call_back(delivery: Delivery) -> Outcome:
         return overtaken("a newer one says what is so now")
     if waits:
         raise OutOfTurn(later, "an older one about the same is on its way")
-    body = json.dumps({"id": row.key, "type": row.name, "sequence": row.id, "data": row.payload}, sort_keys=True).encode()
+    told = {"id": row.key, "type": row.name, "sequence": row.id, "data": row.payload}
+    body = json.dumps(told, sort_keys=True).encode()
     moment = str(int(time.time()))
     headers = {
         "Content-Type": "application/json",

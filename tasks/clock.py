@@ -15,10 +15,10 @@ from sqlalchemy import BigInteger, Engine, Text, cast, exists, extract, func, li
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from models import Cancellation, OutboxRow, Subscription, clock
+from models import Cancellation, Finding, OutboxRow, Subscription, clock
 from models.session import transaction
 
-from . import bounces, inbox, outbox
+from . import bounces, findings, inbox, outbox
 from .cancellations import run_cancellation
 from .couriers import Couriers
 from .inbox import derive_one
@@ -116,7 +116,24 @@ def _is_carried_out(
         if isinstance(fault, DBAPIError) and fault.connection_invalidated:
             raise
         log.error("a cancellation is due and was not carried out", subscription=subscription_id, exc_info=fault)
+        _find(engine, subscription_id, effective_at, fault)
     return True
+
+
+def _find(engine: Engine, subscription_id: str, effective_at: datetime, fault: Exception) -> None:
+    told = (
+        f"the cancellation of subscription {subscription_id} was due on {effective_at:%Y-%m-%d at %H:%M} UTC and could "
+        f"not be carried out ({type(fault).__name__}): the log of the worker says why; it is tried every minute"
+    )
+    finding = Finding(
+        kind="cancellation_fails",
+        severity="error",
+        object_type="subscription",
+        object_id=subscription_id,
+        detail=told,
+    )
+    with transaction(engine) as session:
+        findings.note(session, [finding])
 
 
 def _locked_owner(session: Session, subscription_id: str) -> set[str]:

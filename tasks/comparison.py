@@ -165,14 +165,28 @@ def _merge(session: Session, kind: str, contents: Sequence[dict[str, Any]]) -> i
         changed_at = datetime.fromtimestamp(body.get("updated_at") or now.timestamp(), UTC)
         if snapshot is None or changed_at > now - GRACE:
             continue
-        if (told := _difference(snapshot, stored.get(snapshot.id))) is None:
+        row = stored.get(snapshot.id)
+        if (told := _difference(snapshot, row, now)) is None:
             continue
+        if row and row.deleted:
+            _raise_again(session, model, row)
         different += 1
         log.warning("the mirror differs from Chargebee", kind=kind, id=snapshot.id)
         take_in(session, content, happened_at=changed_at, again=True)
         words = f"{kind} {snapshot.id} {told}; what Chargebee says was merged"
-        _note(session, "mirror_differs" if snapshot.id in stored else "mirror_lacks", kind, snapshot.id, words)
+        _note(session, "mirror_differs" if row else "mirror_lacks", kind, snapshot.id, words)
     return different
+
+
+def _raise_again(session: Session, model: type[MirrorRow], row: MirrorRow) -> None:
+    """Let what lives at Chargebee be greater than the tombstone here, which may be of the same version and then wins.
+
+    It was buried while the API was that of another site, or Chargebee brought it back.
+    """
+    stands = (model.id == row.id) & (model.version == row.version) & model.deleted
+    session.execute(
+        update(model).where(stands).values(version=row.version - 1).execution_options(synchronize_session=False)
+    )
 
 
 def _snapshot(session: Session, kind: str, body: dict[str, Any], now: datetime) -> Snapshot | None:
@@ -183,12 +197,14 @@ def _snapshot(session: Session, kind: str, body: dict[str, Any], now: datetime) 
         return None
 
 
-def _difference(snapshot: Snapshot, row: MirrorRow | None) -> str | None:
+def _difference(snapshot: Snapshot, row: MirrorRow | None, now: datetime) -> str | None:
     """In which columns the mirror has an object otherwise, in words; None: it does not, or knows something newer."""
     if row is None:
         return "was not in the mirror"
-    if snapshot.version < row.version or row.deleted:
+    if snapshot.version < row.version:
         return None
+    if row.deleted:  # lately: it may have gone while the page was on its way
+        return "counted as deleted in the mirror" if row.tie_at <= now - GRACE else None
     names = [name for name, value in snapshot.fields.items() if getattr(row, name) != value]
     if names:
         return f"had other values in the mirror ({', '.join(names)})"

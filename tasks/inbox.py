@@ -20,7 +20,7 @@ from typing import Any, Literal, cast
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
-from sqlalchemy import ARRAY, Connection, Engine, Table, Text, any_, bindparam, select, text
+from sqlalchemy import ARRAY, Connection, Engine, Row, Table, Text, any_, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.orm import Session
@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from billing.errors import NeedsAttention
 from billing.events import CLASH, Head, clash_told, head_of
 from gateway.events import OBJECT_READ, Event
-from models import Base, Finding, InboxEvent, clock
+from models import AuditEntry, Base, Finding, InboxEvent, clock
 from models.session import transaction
 
 from .findings import note
@@ -126,7 +126,8 @@ class Taken:
 def take_events(session: Session, bodies: Sequence[dict[str, Any]], *, origin: str) -> Taken:
     """Put events from the provider's list into the inbox, as the receiver does with the bodies of webhooks.
 
-    One that is known already stays as it is; known with another body, it is a finding.
+    One that is known already stays as it is; known with another body, it is a finding. One that is parked is applied
+    again, with the body it is listed with.
     """
     heads: dict[str, Head] = {}
     rows: dict[str, dict[str, Any]] = {}
@@ -139,13 +140,38 @@ def take_events(session: Session, bodies: Sequence[dict[str, Any]], *, origin: s
         return Taken([], None)
     made = insert(InboxEvent).on_conflict_do_nothing().returning(InboxEvent.id)
     new = set(session.scalars(made, list(rows.values())))
-    known = select(InboxEvent.id, InboxEvent.digest).where(InboxEvent.id.in_(rows.keys() - new))
-    clashes = [row.id for row in session.execute(known) if row.digest != rows[row.id]["digest"]]
+    known = select(InboxEvent.id, InboxEvent.digest, InboxEvent.status, InboxEvent.reason)
+    others = session.execute(known.where(InboxEvent.id.in_(rows.keys() - new))).all()
+    others = [row for row in others if row.digest != rows[row.id]["digest"]]
+    for row in others:
+        if row.status == "parked":
+            _mend(session, row, rows[row.id])
+    clashes = [row.id for row in others if row.status != "parked"]
     if clashes:
         log.warning("events are listed with another body than they came with", event_ids=clashes[:10])
         note(session, (_clash(id) for id in clashes))
     happened = [head.occurred_at for head in heads.values() if head.occurred_at]
     return Taken([heads[id] for id in heads if id in new], max(happened, default=None))
+
+
+def _mend(session: Session, parked: Row[str, str, str, str | None], listed: dict[str, Any]) -> None:
+    """Have the body that an event is listed with applied, where the one that it came with could not be."""
+    body = {name: value for name, value in listed.items() if name not in ("id", "origin")}
+    again = {"status": "pending", "reason": None, "starts": 0, "due_at": text("now()"), "ended_at": None}
+    stands = (InboxEvent.id == parked.id) & (InboxEvent.status == "parked")
+    put = update(InboxEvent).where(stands).values(body | again).returning(InboxEvent.id)
+    if session.scalar(put.execution_options(synchronize_session=False)) is None:
+        return  # somebody was faster
+    session.add(
+        AuditEntry(
+            actor="chargebee",
+            event_id=parked.id,
+            object_type="event",
+            object_id=parked.id,
+            before={"status": "parked", "reason": parked.reason, "digest": parked.digest},
+            after={"status": "pending", "by": "another body", "digest": listed["digest"]},
+        )
+    )
 
 
 def _clash(id: str) -> Finding:

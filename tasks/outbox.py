@@ -20,6 +20,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from billing.errors import NeedsAttention, NotYet
+from gateway.errors import ProviderRefused
 from models import AuditEntry, Finding, OutboxRow
 from models.session import transaction
 
@@ -224,7 +225,10 @@ def deliver_one(delivery: Delivery) -> None:
         except Withheld as reason:
             _finish(delivery, "suppressed", str(reason))
         except NeedsAttention as reason:
-            _fail(delivery, str(reason))
+            if isinstance(reason, ProviderRefused) and reason.status == 401:  # the key is wrong, not this row
+                _try_again(delivery, reason)
+            else:
+                _fail(delivery, str(reason))
         except Exception as surprise:
             log.error("delivery failed: a fault of ours", exc_info=surprise)
             if delivery.began and row.kind == "email" and not delivery.couriers.resend_ambiguous:

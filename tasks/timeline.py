@@ -326,6 +326,9 @@ class Timeline:
         after = entry.after or {}
         if entry.object_type == "event":
             was = entry.before or {}
+            if after.get("by") == "another body":
+                words = f"{entry.object_id}, which was parked, came again with another body, and that is applied"
+                return "event", words + because(was.get("reason"))
             if after.get("status") == "ignored":
                 return "person", f"{entry.actor} set {entry.object_id} aside" + because(after.get("reason"))
             return "person", f"{entry.actor} replayed {entry.object_id}, which was {was.get('status')}" + because(

@@ -7,6 +7,7 @@ The order of the checks is the contract: nothing of the body is read for a calle
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import fields
 from typing import Any
 
 import structlog
@@ -31,15 +32,28 @@ on conflict (id) do nothing
 returning seq
 """
 
-# The first body stays. A clash seen before is not another one: it happened once more. An event that reconciliation
+# The first body stays, unless a person would have to look at it: then another is a mended one (tasks/inbox.py has the
+# same of listed events). A clash seen before is not another one: it happened once more. An event that reconciliation
 # had found was not missed, if this is its webhook and it is not late.
 NOTE_DUPLICATE = """
 with came as (
   update found_events set webhook_at = business_now() where event_id = %(id)b and webhook_at is null
+), known as (
+  select id, digest, status, reason from inbox_events where id = %(id)b and digest <> %(digest)b
+), mended as (
+  update inbox_events as event set raw = %(raw)b, digest = %(digest)b, event_type = %(event_type)b,
+    occurred_at = %(occurred_at)b, api_version = %(api_version)b, customer_ids = %(customer_ids)b,
+    status = 'pending', reason = null, starts = 0, due_at = now(), ended_at = null
+  from known where event.id = known.id and event.status = 'parked' returning event.id, known.digest, known.reason
+), told as (
+  insert into audit_entries (actor, event_id, object_type, object_id, before, after)
+  select 'chargebee', id, 'event', id,
+    jsonb_build_object('status', 'parked', 'reason', reason, 'digest', digest),
+    jsonb_build_object('status', 'pending', 'by', 'another body', 'digest', %(digest)b::text)
+  from mended
 )
 insert into findings (kind, severity, object_type, object_id, detail)
-select %(kind)b, 'warning', 'event', id, %(detail)b
-from inbox_events where id = %(id)b and digest <> %(digest)b
+select %(kind)b, 'warning', 'event', id, %(detail)b from known where status <> 'parked'
 on conflict (kind, object_type, object_id)
 do update set times = findings.times + 1, last_seen_at = business_now()
 returning times
@@ -72,7 +86,7 @@ class Receiver:
         if self._store.write(INSERT, row_of(head, raw)):
             self._doorbell.ring("events")
             return "stored"
-        clash = self._store.ask(NOTE_DUPLICATE, _again(head))
+        clash = self._store.ask(NOTE_DUPLICATE, _again(head, raw))
         # A duplicate rings too: it comes mostly because the first answer, and then perhaps the ring, was lost.
         self._doorbell.ring("events")
         if clash:
@@ -109,8 +123,9 @@ def row_of(head: Head, raw: bytes) -> list[str | bytes | None]:
     return [head.id, raw, head.digest, head.event_type, occurred_at, head.api_version, customer_ids]
 
 
-def _again(head: Head) -> dict[str, str]:
-    return {"id": head.id, "digest": head.digest, "kind": CLASH, "detail": clash_told(head.id)}
+def _again(head: Head, raw: bytes) -> dict[str, Any]:
+    told = {"raw": raw, "kind": CLASH, "detail": clash_told(head.id)}
+    return told | {field.name: getattr(head, field.name) for field in fields(head)}
 
 
 def _check_headers(environ: Environ) -> None:

@@ -7,10 +7,12 @@ the command that is printed replays the least that differs.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gc
 import logging
 import multiprocessing
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +24,7 @@ from tests.crash.ground import databases
 from tests.flow.lives import CROWD, Crowd, Ground
 
 _EVERY = 10  # seconds between two lines about how far it is
+_LONG = 900  # seconds for a crowd, however slow the machine
 _ground: Ground
 
 
@@ -74,11 +77,21 @@ def _begin(free: multiprocessing.Queue[tuple[str, str]]) -> None:
 
 
 def _tell_one(seeds: range) -> tuple[range, Crowd, dict[int, list[str]]]:
-    """One crowd, and again alone those of it that differ."""
+    """One crowd, and again alone those of it that differ. One that comes to no end ends everything, and is named."""
+    signal.signal(signal.SIGALRM, lambda *_: _give_up(seeds))
+    signal.alarm(_LONG)
     crowd = _ground.tell(seeds)
     alone = {seed: _ground.tell([seed]).differing.get(seed, []) for seed in crowd.differing}
     gc.collect()
+    signal.alarm(0)
     return seeds, crowd, alone
+
+
+def _give_up(seeds: range) -> None:
+    again = f"./dev chaos --histories {len(seeds)} --seed {seeds[0]}"
+    print(f"\nA crowd has come to no end in {_LONG} s: {again}. Where it is:", flush=True)
+    faulthandler.dump_traceback()
+    os.kill(os.getppid(), signal.SIGTERM)
 
 
 def _explain(seed: int, seeds: range, crowd: Crowd, alone: dict[int, list[str]]) -> None:

@@ -84,3 +84,4 @@ def test_a_cancellation_that_fails_keeps_no_other_from_being_carried_out(stack: 
     ended = "select subscription_id from cancellations where state = 'run' order by subscription_id"
     eventually(lambda: stack.rows(ended) == ["sub_2", "sub_3"])
     assert "a cancellation is due and was not carried out" in stack.said("worker")
+    assert stack.rows("select kind, severity, object_id from findings") == [("cancellation_fails", "error", "sub_1")]

@@ -134,9 +134,11 @@ class _Telling:
             "update outbox set due_at = 'infinity' where customer_id is null or customer_id not like :sample",
             sample=f"customer-{self.sample}-%",
         )
-        again = "update outbox set due_at = now() where state = 'new' and due_at <> 'infinity'"
-        while self.quittance.run(again):  # some wait for others
+        before, ended = -1, 0
+        while ended > before:  # some wait for others; those to a customer without an address, for ever
+            self.quittance.run("update outbox set due_at = now() where state = 'new' and due_at <> 'infinity'")
             outbox.deliver_pending(self.quittance.engine, self.quittance.couriers, "mail", seconds=60)
+            before, ended = ended, self.quittance.rows("select count(*) from outbox where state <> 'new'")[0]
         self.counts.update(sent=self.quittance.rows("select count(*) from outbox where state = 'sent'")[0])
 
 

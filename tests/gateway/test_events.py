@@ -115,7 +115,7 @@ def test_a_body_that_is_no_event_of_chargebee_is_told_from_one_of_another_api_ve
 
 @pytest.mark.parametrize("api_version", ["v1", "v3", None, 2])
 def test_another_api_version_is_refused_with_the_next_step(api_version: object) -> None:
-    with pytest.raises(NeedsAttention, match="what it said is read by the nightly comparison"):
+    with pytest.raises(NeedsAttention, match="set the webhook to V2 in Chargebee"):
         read(an_event(a_customer(), api_version=api_version))
 
 

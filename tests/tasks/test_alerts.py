@@ -109,3 +109,27 @@ def test_what_reconciliation_brings_is_no_webhook(watched: Quittance) -> None:
     watched.run("update inbox_events set origin = 'reconcile', received_at = business_now() where seq = 2")
     watch(watched)
     assert watched.rows(MAILS) == [("silence", "sent")]
+
+
+@pytest.mark.parametrize(
+    ("severity", "kind", "acknowledged", "told"),
+    [
+        ("error", "reconcile_refused", "null", ["finding"]),
+        ("error", "reconcile_refused", "business_now() + interval '1 day'", []),
+        ("error", "reconcile_refused", "business_now() - interval '1 day'", ["finding"]),
+        ("warning", "mirror_differs", "null", []),
+        ("error", "delivery_failed", "null", []),
+    ],
+    ids=["an error", "acknowledged", "acknowledged until yesterday", "a warning", "a failed delivery is told as such"],
+)
+def test_an_error_that_was_found_is_told_until_it_is_acknowledged(
+    watched: Quittance, severity: str, kind: str, acknowledged: str, told: list[str]
+) -> None:
+    watched.run(
+        "insert into findings (kind, severity, object_type, object_id, detail, acknowledged_until)"
+        f" values (:kind, :severity, 'reading', 'events', 'why', {acknowledged})",
+        kind=kind,
+        severity=severity,
+    )
+    watch(watched)
+    assert watched.rows("select object_id from outbox where name = 'ops_alert'") == told

@@ -154,6 +154,34 @@ def test_nothing_is_buried_where_the_api_is_that_of_another_site(
     assert ("mirror_is_of_another_site", "site", "customer") in quittance.rows(FINDINGS)
 
 
+def test_what_was_buried_and_is_there_after_all_comes_back(
+    quittance: Quittance, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, read = Gateway.objects, Gateway.subscription
+
+    def objects(self: Gateway, kind: str, *arguments: object, **how: object) -> Page:
+        page = whole(self, kind, *arguments, **how)  # type: ignore[arg-type]
+        return Page([body for body in page.rows if body["id"] != "seats-marie"], page.next_offset)
+
+    def subscription(self: Gateway, id: str) -> object:
+        if id == "seats-marie":
+            raise ProviderRefused(f"{id}: Chargebee answered 404", status=404)
+        return read(self, id)
+
+    with monkeypatch.context() as for_a_night:
+        for_a_night.setattr(Gateway, "objects", objects)
+        for_a_night.setattr(Gateway, "subscription", subscription)
+        compare(quittance)
+    assert seats(quittance)["seats-marie"] == 0
+    compare(quittance)
+    assert seats(quittance)["seats-marie"] == 0  # of what went lately the list may be the older word
+    later(quittance, site, minutes=11)
+    assert compare(quittance)["subscription"] == (2, 1)
+    assert quittance.rows("select deleted, seats from subscriptions where id = 'seats-marie'") == [(False, 3)]
+    assert ("mirror_differs", "subscription", "seats-marie") in quittance.rows(FINDINGS)
+    assert compare(quittance)["subscription"] == (2, 0)
+
+
 def test_only_what_changed_since_is_compared_where_a_date_is_given(quittance: Quittance, site: Site) -> None:
     later(quittance, site, days=1)
     since = site.now

@@ -254,3 +254,11 @@ def test_what_an_id_is_of_is_found_out(quittance, id):
     quittance.take(an_event(a_customer(), a_subscription(), an_invoice()))
     with Session(quittance.engine) as session:
         assert explain.kinds_of(session, id) == [{"c": "customer", "s": "subscription", "F": "invoice"}[id[0]]]
+
+
+def test_that_a_parked_event_was_mended_is_told_with_why_it_was_parked(quittance: Quittance) -> None:
+    event = an_event(a_customer())
+    quittance.take(event | {"api_version": "v1"})
+    quittance.take(event)
+    (line,) = [each for each in told(quittance, "event", event["id"]) if "another body" in each]
+    assert "which was parked" in line and "api_version 'v1'" in line

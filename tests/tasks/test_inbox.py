@@ -84,8 +84,8 @@ def customers(first: int, last: int) -> list[Body]:
             an_event(a_customer(), api_version="v1"),
             (
                 "parked",
-                "the event has api_version 'v1'; set the webhook to V2 in Chargebee; what it said is read by the"
-                " nightly comparison, and it can be set aside (events ignore)",
+                "the event has api_version 'v1'; set the webhook to V2 in Chargebee; with an API key it is then read"
+                " again by itself (events backfill reads older ones); without one, send it again from there",
             ),
         ),
         (
@@ -555,3 +555,28 @@ def test_events_are_applied_in_the_order_in_which_they_happened(quittance: Quitt
     events = [an_event(a_subscription(n, seats=n), at=JANUARY + timedelta(minutes=n)) for n in (3, 1, 2)]
     quittance.take(*events)
     assert quittance.rows("select before, after from seat_entries order by id") == [(0, 1), (1, 2), (2, 3)]
+
+
+def test_a_parked_event_that_comes_again_with_another_body_is_applied_with_that(quittance: Quittance) -> None:
+    event = an_event(a_customer())
+    quittance.take(event | {"api_version": "v1"})
+    assert quittance.ending(event)[0] == "parked"
+    for _ in range(2):
+        assert quittance.post(event).json == {"status": "duplicate"}
+        quittance.drain()
+        assert quittance.ending(event) == ("applied", None)
+    assert quittance.rows("select id from customers") == ["cust_1"]
+    assert quittance.rows("select count(*) from findings") == [0]
+    ((before, after),) = quittance.rows("select before, after from audit_entries where object_type = 'event'")
+    assert before["status"] == "parked" and "api_version 'v1'" in before["reason"]
+    assert after["by"] == "another body" and after["digest"] != before["digest"]
+    quittance.take(event | {"api_version": "v1"})  # from now on the first body stays
+    assert quittance.ending(event) == ("applied", None)
+    assert quittance.rows("select kind from findings") == ["same_id_other_body"]
+
+
+def test_a_parked_event_stays_parked_when_it_comes_again_as_it_was(quittance: Quittance) -> None:
+    event = an_event(a_customer(), api_version="v1")
+    quittance.take(event, event)
+    assert quittance.ending(event)[0] == "parked"
+    assert quittance.rows("select count(*) from audit_entries where object_type = 'event'") == [0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -303,6 +304,19 @@ def test_a_pdf_that_fails_twice_is_left_out(
     with_api.hurry()
     assert attachments(with_api) == [[]]
     assert with_api.rows("select state, attempts from outbox where name = 'invoice'") == [("sent", 2)]
+
+
+def test_a_key_that_was_changed_only_makes_a_mail_wait(
+    with_api: Quittance, site: Site, ordered: Body, chargebee_api: ChargebeeApi, db_url: str, tmp_path: Path
+) -> None:
+    where = {"CHARGEBEE_SITE": chargebee_api.site_name, "CHARGEBEE_API_URL": chargebee_api.url}
+    with closing(Quittance(db_url, tmp_path, CHARGEBEE_API_KEY="test_retired", **where)) as retired:
+        retired.take(*site.events)
+    ((state, reason),) = with_api.rows("select state, reason from outbox where name = 'invoice'")
+    assert state == "new" and "answered 401" in reason and "CHARGEBEE_API_KEY" in reason
+    with_api.hurry()
+    assert with_api.rows("select state from outbox where name = 'invoice'") == ["sent"]
+    assert with_api.rows("select count(*) from findings where kind = 'delivery_failed'") == [0]
 
 
 def test_the_live_invoice_wins_over_what_we_heard(with_api: Quittance, site: Site, ordered: Body) -> None:

@@ -313,6 +313,17 @@ def test_an_event_listed_with_another_body_is_a_finding_and_the_first_body_stays
     assert json.loads(bytes(raw)) == other
 
 
+def test_an_event_that_could_not_be_read_is_applied_as_it_is_listed(quittance: Quittance, site: Site) -> None:
+    made = live(site)
+    quittance.take(*(event | {"api_version": "v1"} for event in made))
+    assert quittance.rows("select distinct status from inbox_events") == ["parked"]
+    assert read(quittance).new == 0
+    quittance.drain()
+    assert quittance.rows("select count(*) from inbox_events where status = 'parked'") == [0]
+    assert quittance.rows("select count(*) from customers") == [len(site.ids("customer"))]
+    assert quittance.rows("select count(*) from findings") == [0]
+
+
 def test_a_missed_webhook_is_one_that_did_not_come_within_ten_minutes(quittance: Quittance, site: Site) -> None:
     made = live(site)
     prompt, late, never = made[0], made[1], made[2]

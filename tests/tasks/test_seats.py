@@ -269,7 +269,10 @@ def test_a_word_that_a_newer_one_overtook_is_not_sent_after_it(telling: Quittanc
     telling.take(an_event(a_subscription(2, seats=8)))
     telling.hurry()
     assert product.seats == [5, 8]
-    assert telling.rows("select state, reason from outbox where kind = 'callback' order by id") == [("suppressed", OVERTAKEN), ("sent", None)]
+    assert telling.rows("select state, reason from outbox where kind = 'callback' order by id") == [
+        ("suppressed", OVERTAKEN),
+        ("sent", None),
+    ]
 
 
 def test_a_word_waits_until_the_older_one_on_its_way_has_ended(telling: Quittance, product: Product) -> None:
@@ -278,7 +281,10 @@ def test_a_word_waits_until_the_older_one_on_its_way_has_ended(telling: Quittanc
     assert product.seats == [5]
     telling.hurry()
     assert product.seats == [5, 8]
-    assert telling.rows("select state, attempts from outbox where kind = 'callback' order by id") == [("sent", 1), ("sent", 1)]
+    assert telling.rows("select state, attempts from outbox where kind = 'callback' order by id") == [
+        ("sent", 1),
+        ("sent", 1),
+    ]
     first, second = (json.loads(body)["sequence"] for _, body in product.told)
     assert first < second
 

@@ -32,6 +32,7 @@ from .output import BAD, GOOD, WAITING, as_json, called, harmless, say, say_json
 OLDEST_SERVER = 15
 SHORTEST_PASSWORD = 16
 PATIENCE = 3  # seconds for each step with a server
+LATE = timedelta(hours=1)  # six turns of reconciliation
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ def _database(settings: Settings) -> Iterator[Check]:
             yield from _ledgers(settings, session)
             yield from _workers(session)
             yield from _work(session)
+            yield from _reconciliation(settings, session)
     except DBAPIError as error:
         yield Check("database", "problem", f"{place} cannot be asked", why_unreachable(error.orig or error))
 
@@ -252,6 +254,25 @@ def _workers(session: Session) -> Iterator[Check]:
     if session.scalar(text(asked)):
         cause = "the scheduler is away or late: workers ask for what is due in its place"
         yield Check("scheduler", "warning", cause, "start it, as the Procfile does: beat")
+
+
+def _reconciliation(settings: Settings, session: Session) -> Iterator[Check]:
+    """Whether what no webhook brings would be found."""
+    if not settings.chargebee_site:
+        return
+    asked = "select problem, business_now() - ended_at as ago from readings where name = 'events'"
+    row = session.execute(text(asked)).first()
+    if row is None:
+        cause = "Chargebee's list of events was never read: webhooks that do not come are not missed"
+        yield Check("reconciliation", "warning", cause, "a worker of the queue events reads it every ten minutes")
+    elif row.problem:
+        yield Check("reconciliation", "problem", f"Chargebee's list of events cannot be read: {row.problem}")
+    elif row.ago is None or row.ago > LATE:
+        ago = "never" if row.ago is None else f"not for {row.ago.total_seconds() // 60:.0f} minutes"
+        cause = f"Chargebee's list of events was {ago} read to its end; every ten minutes is its turn"
+        yield Check("reconciliation", "warning", cause, f"read it now: {called('reconcile events')}")
+    else:
+        yield Check("reconciliation", "ok", "Chargebee's list of events was read to its end within the hour")
 
 
 def _work(session: Session) -> Iterator[Check]:

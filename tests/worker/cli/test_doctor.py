@@ -223,6 +223,25 @@ def test_chargebee_is_asked_when_wanted(examine, broker, chargebee_api):
     assert state == "problem" and "CHARGEBEE_API_KEY" in words and "test_wrong" not in words
 
 
+@pytest.mark.parametrize(
+    ("reading", "state", "words"),
+    [
+        ("", "warning", "was never read"),
+        ("business_now() - interval '9 minutes', null", "ok", "within the hour"),
+        ("business_now() - interval '2 hours', null", "warning", "not for 120 minutes"),
+        ("business_now(), 'events: Chargebee answered 401; check the key'", "problem", "answered 401"),
+    ],
+    ids=["never", "lately", "long ago", "refused"],
+)
+def test_whether_missed_webhooks_would_be_found_is_looked_at(examine, broker, session, reading, state, words):
+    if reading:
+        columns = "insert into readings (name, watermark, ended_at, problem)"
+        session.execute(text(f"{columns} values ('events', business_now(), {reading})"))
+    given = {"CHARGEBEE_SITE": "acme-test", "CHARGEBEE_API_KEY": "test_1234", "BROKER_URL": broker.url()}
+    found = examine(code=int(state == "problem"), **given)["reconciliation"]
+    assert found[0] == state and words in found[1]
+
+
 def test_templates_of_ones_own_are_looked_at(examine, broker, tmp_path: Path):
     here = {"BROKER_URL": broker.url(), "EMAIL_TEMPLATE_DIR": str(tmp_path / "own")}
     assert examine(**here, code=1)["mail templates"][0] == "problem"

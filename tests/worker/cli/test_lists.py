@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from billing.followups import bucket_of
@@ -195,3 +197,27 @@ def test_the_clock_moves_in_development_only(quittance, run):
     assert quittance.rows("select extract(year from business_now())::int") == [2030]
     run("clock", "reset", **production)
     assert quittance.rows("select business_now() = now()") == [True]
+
+
+def test_a_finding_that_was_acknowledged_is_listed_again_when_its_time_is_over(quittance, read, run):
+    event = an_event(a_customer())
+    quittance.take(event, {**event, "event_type": "another"})
+    (finding,) = read("findings", "list")["findings"]
+    assert "1 finding acknowledged until" in run("findings", "acknowledge", str(finding["id"]), "--days", "10").stdout
+    assert read("findings", "list")["findings"] == []
+    (kept,) = read("findings", "list", "--all")["findings"]
+    assert kept["acknowledged_until"] > kept["last_seen_at"]
+    quittance.move_clock(datetime.fromisoformat(kept["acknowledged_until"]))
+    assert read("findings", "list")["findings"] == [kept]
+    ((before, after),) = quittance.rows("select before, after from audit_entries where object_type = 'finding'")
+    assert before == {"acknowledged_until": None}
+    assert after == {"acknowledged_until": kept["acknowledged_until"], "detail": kept["detail"]}
+
+
+def test_of_findings_one_of_which_is_not_there_none_is_acknowledged(quittance, read, run):
+    event = an_event(a_customer())
+    quittance.take(event, {**event, "event_type": "another"})
+    (finding,) = read("findings", "list")["findings"]
+    told = run("findings", "acknowledge", str(finding["id"]), "4711", code=1).stderr
+    assert "no finding has the id 4711" in told and "None was acknowledged" in told
+    assert read("findings", "list")["findings"] == [finding]
