@@ -20,6 +20,7 @@ from typing import Any, Literal, cast
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
+from psycopg.errors import QueryCanceled
 from sqlalchemy import ARRAY, Connection, Engine, Row, Table, Text, any_, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
@@ -178,6 +179,13 @@ def _clash(id: str) -> Finding:
     return Finding(kind=CLASH, severity="warning", object_type="event", object_id=id, detail=clash_told(id))
 
 
+def _slow(id: str) -> Finding:
+    told = (
+        f"event {id} took longer than a time limit although it was applied alone; it is tried again: quittance explain"
+    )
+    return Finding(kind="event_takes_too_long", severity="error", object_type="event", object_id=id, detail=told)
+
+
 # ---- claiming --------------------------------------------------------------------------------------------------------
 
 _FRESH = text("""
@@ -260,18 +268,21 @@ def _claim_suspect(connection: Connection, busy: set[str]) -> list[str]:
         return list(session.scalars(_SUSPECT, {"busy": sorted(busy), "starts": STARTS}))
 
 
-def _give_back(engine: Engine, ids: Sequence[str], pause: float) -> None:
+def _give_back(engine: Engine, ids: Sequence[str], pause: float, *found: Finding) -> None:
     with transaction(engine) as session:
         session.execute(_GIVE_BACK, {"ids": list(ids), "pause": pause})
+        if found:
+            note(session, found)
 
 
-def _set_apart(engine: Engine, ids: Sequence[str], pause: float) -> None:
+def _set_apart(engine: Engine, ids: Sequence[str], pause: float, *, too_long: bool) -> None:
     """Nobody died of these, but one of them may have cost the others their batch: each is applied alone from now on.
 
-    One that was alone already is given back, to wait for longer: it is never parked for this.
+    One that was alone already is given back, to wait for longer: it is never parked for this, but where it took too
+    long even so, a person hears of it.
     """
     if len(ids) == 1:
-        _give_back(engine, ids, pause)
+        _give_back(engine, ids, pause, *([_slow(ids[0])] if too_long else []))
     else:
         with transaction(engine) as session:
             session.execute(_SET_APART, {"ids": list(ids)})
@@ -314,11 +325,12 @@ def apply_batch(
         # Not the events' fault. Where the server is gone this fails too: then the starts stay counted, and that is
         # evidence that fades, since the next start that ends well clears it.
         log.warning("the database refused a batch; it is applied again", reason=str(lost.__cause__ or lost))
-        _set_apart(engine, ids, pause=1)
+        _set_apart(engine, ids, pause=1, too_long=isinstance(lost.__cause__, QueryCanceled))
         return 0
-    except BaseException:
+    except BaseException as struck:
         connection.invalidate()
-        _set_apart(engine, ids, pause=30)  # a time limit: longer than it lasts, so that others get their turn
+        # A time limit: longer than it lasts, so that others get their turn.
+        _set_apart(engine, ids, pause=30, too_long=isinstance(struck, SoftTimeLimitExceeded))
         raise
     return apply_batch(connection, rules, ids, busy, one_by_one=True)  # of what was refused
 

@@ -190,16 +190,25 @@ def _team_of(delivery: Delivery, kind: Kind[Any]) -> list[Recipient]:
 
 
 def _share_out(session: Session, row: OutboxRow, found: list[Recipient]) -> None:
-    """Make this row the first reader's, and write one for each other."""
-    first, *others = found
+    """Make this row the first reader's, and write one for each other.
+
+    Asked again after it was overtaken, it goes past those who have a row of their own: what they got stays got.
+    """
     stored = session.get_one(OutboxRow, row.id, with_for_update=True)
     if stored.lease_token != row.lease_token:
         raise NotYet("the lease went to another worker")
+    copies = {f"{row.key}:{_digest(each.address)}": each for each in found}
+    overtaken_before = (OutboxRow.state == "suppressed") & (OutboxRow.reason == OVERTAKEN)
+    have = set(session.scalars(select(OutboxRow.key).where(OutboxRow.key.in_(copies), ~overtaken_before)))
+    first = next((each for key, each in copies.items() if key not in have), None)
+    if first is None:
+        raise Withheld("each of its readers has a message of their own")
     stored.recipient = row.recipient = first.address
-    for other in others:
-        suffix = hashlib.sha256(other.address.casefold().encode()).hexdigest()[:12]
+    for key, other in copies.items():
+        if other is first:
+            continue
         copy = insert(OutboxRow).values(
-            key=f"{row.key}:{suffix}",
+            key=key,
             queue=row.queue,
             kind=row.kind,
             name=row.name,
@@ -209,7 +218,6 @@ def _share_out(session: Session, row: OutboxRow, found: list[Recipient]) -> None
             event_id=row.event_id,
             recipient=other.address,
         )
-        overtaken_before = (OutboxRow.state == "suppressed") & (OutboxRow.reason == OVERTAKEN)
         session.execute(
             copy.on_conflict_do_update(
                 index_elements=["key"],
@@ -217,3 +225,7 @@ def _share_out(session: Session, row: OutboxRow, found: list[Recipient]) -> None
                 where=overtaken_before,
             )
         )
+
+
+def _digest(address: str) -> str:
+    return hashlib.sha256(address.casefold().encode()).hexdigest()[:12]

@@ -291,6 +291,8 @@ UNTOLD = {
     "tasks.inbox._give_back": "needs another process that works on the same customer: test_contention.py",
     "tasks.inbox._set_apart": "needs a database that refuses a whole batch: test_killed_servers.py",
     "tasks.reconcile._read (2)": "needs a list too long for one turn; the next turn goes on without it after the lease",
+    "tasks.clock._find": "needs a cancellation that cannot be carried out: test_contention.py",
+    "worker.cli.findings.acknowledge": "a person's word about a finding, from which nothing follows",
     "worker.cli.events.ignore": "a person's word about an event, from which nothing follows",
     "worker.cli.clock.move_to (1)": "development only",
     "worker.cli.clock.move_to (2)": "development only",

@@ -403,6 +403,7 @@ def test_a_time_limit_is_not_the_events_fault(quittance: Quittance) -> None:
     with pytest.raises(SoftTimeLimitExceeded):
         apply(quittance)
     assert quittance.rows("select status, starts from inbox_events") == [("pending", 1)] * 2
+    assert quittance.rows("select kind from findings") == []  # it may be any of them
     for _ in range(2):
         quittance.hurry()
     assert quittance.rows("select distinct status from inbox_events") == ["applied"]
@@ -431,8 +432,24 @@ def test_a_time_limit_in_the_midst_of_a_statement_does_not_wait_for_its_own_lock
     finally:
         signal.signal(signal.SIGALRM, before)
     assert quittance.rows("select status, starts from inbox_events") == [("pending", 0)]
+    assert quittance.rows("select kind, object_id from findings") == [("event_takes_too_long", event["id"])] * comes_out
     quittance.hurry()
     assert quittance.ending(event) == ("applied", None)
+
+
+@pytest.mark.usefixtures("registered")
+def test_an_event_that_keeps_the_database_busy_for_too_long_is_told_of(quittance: Quittance) -> None:
+    def ask_too_much(world: World) -> None:
+        world.session.execute(text("set local statement_timeout = '50ms'"))
+        world.session.execute(text("select pg_sleep(5)"))
+
+    raised_once(ask_too_much)
+    event = an_event(a_customer())
+    post(quittance, event)
+    assert apply(quittance) == 0
+    assert quittance.rows("select kind, severity, object_id from findings") == [
+        ("event_takes_too_long", "error", event["id"])
+    ]
 
 
 # ---- the registry ----------------------------------------------------------------------------------------------------

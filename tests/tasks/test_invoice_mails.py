@@ -365,3 +365,27 @@ def test_contacts_get_a_mail_that_was_overtaken_and_called_for_again(
     with_api.hurry()
     with_api.hurry()
     assert sorted(mail["To"] for mail in with_api.mails()) == ["comptes@test1234.example", "marie@test1234.example"]
+
+
+def test_a_reader_who_had_a_copy_does_not_get_what_another_no_longer_gets(
+    with_api: Quittance, site: Site, ordered: Body, chargebee_api: ChargebeeApi
+) -> None:
+    site.change_customer("cust_1", contacts=[{"email": "comptes@test1234.example"}])
+    chargebee_api.faults.plan("unavailable", path="/pdf$", times=1)
+    with_api.take(*site.events)
+    with_api.run("update outbox set due_at = now() where key like 'invoice:%' and recipient like 'comptes%'")
+    with_api.drain()
+    assert [mail["To"] for mail in with_api.mails()] == ["comptes@test1234.example"]
+    seen = len(site.events)
+    site.change_customer("cust_1", auto_collection="on", email="comptes@test1234.example", contacts=[])
+    with_api.take(*site.events_since(seen))
+    with_api.hurry()
+    seen = len(site.events)
+    site.record_payment(ordered["id"])
+    with_api.take(*site.events_since(seen))
+    with_api.hurry()
+    assert [mail["Subject"].split()[0] for mail in with_api.mails()] == ["Votre", "Paiement"]
+    assert with_api.rows("select state, reason from outbox where name = 'invoice' order by id") == [
+        ("suppressed", "each of its readers has a message of their own"),
+        ("sent", None),
+    ]
