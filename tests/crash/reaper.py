@@ -112,7 +112,7 @@ class Reaper:
         return self._signal_one(self._children(*WORKERS), signal.SIGKILL)
 
     def _worker(self) -> int | None:
-        """The parent alone: its children are orphans in the middle of their work."""
+        """The parent: Celery has its children killed in the middle of their work when it is gone."""
         return self._signal_one(self._parents(*WORKERS), signal.SIGKILL)
 
     def _receiver_child(self) -> int | None:

@@ -26,7 +26,12 @@ AUDITED = {
 _NOTHING = "coalesce({}, 'null') = 'null'"
 # Between a blow and the last word that the mail server heard of whom it hit; and how many mails it may have hit.
 REACH = 1.0  # seconds
-MAILS_HIT = {("worker child", "worker_mail"): 1, ("frozen child", "worker_mail"): 1, ("postgres", None): 2}
+MAILS_HIT = {
+    ("worker child", "worker_mail"): 1,
+    ("frozen child", "worker_mail"): 1,
+    ("worker", "worker_mail"): 2,  # its children end with it
+    ("postgres", None): 2,
+}
 # What a night did not see, for its transaction was open, is told as ended when that began: the site's days fly.
 _FLIES = timedelta(days=2)
 
