@@ -172,7 +172,8 @@ def _merge(session: Session, kind: str, contents: Sequence[dict[str, Any]]) -> i
             _raise_again(session, model, row)
         different += 1
         log.warning("the mirror differs from Chargebee", kind=kind, id=snapshot.id)
-        take_in(session, content, happened_at=changed_at, again=True)
+        # One that was counted as deleted is live again from now on, however old its last change is.
+        take_in(session, content, happened_at=now if row and row.deleted else changed_at, again=True)
         words = f"{kind} {snapshot.id} {told}; what Chargebee says was merged"
         _note(session, "mirror_differs" if row else "mirror_lacks", kind, snapshot.id, words)
     return different

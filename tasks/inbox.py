@@ -38,6 +38,7 @@ from .registry import Change, derivations, handler_of
 from .world import Busy, Cause, Raced, Rules, Wanted, World, columns_read, rows_of, try_locks
 
 BATCH = 50  # a savepoint each, at worst: a backend caches 64 subtransaction ids, beyond that every session gets slower
+LONG = 4.0  # seconds that are long for one event: less than a statement may take, or a task
 STARTS = 5  # an event whose process died this often is parked
 # SQLSTATE classes: data, integrity, and a limit such as the length of an indexed id.
 _REFUSED_FOR_GOOD = frozenset({"22", "23", "54"})
@@ -144,10 +145,7 @@ def take_events(session: Session, bodies: Sequence[dict[str, Any]], *, origin: s
     known = select(InboxEvent.id, InboxEvent.digest, InboxEvent.status, InboxEvent.reason)
     others = session.execute(known.where(InboxEvent.id.in_(rows.keys() - new))).all()
     others = [row for row in others if row.digest != rows[row.id]["digest"]]
-    for row in others:
-        if row.status == "parked":
-            _mend(session, row, rows[row.id])
-    clashes = [row.id for row in others if row.status != "parked"]
+    clashes = [row.id for row in others if not _is_mended(session, row, rows[row.id])]
     if clashes:
         log.warning("events are listed with another body than they came with", event_ids=clashes[:10])
         note(session, (_clash(id) for id in clashes))
@@ -155,14 +153,22 @@ def take_events(session: Session, bodies: Sequence[dict[str, Any]], *, origin: s
     return Taken([heads[id] for id in heads if id in new], max(happened, default=None))
 
 
-def _mend(session: Session, parked: Row[str, str, str, str | None], listed: dict[str, Any]) -> None:
-    """Have the body that an event is listed with applied, where the one that it came with could not be."""
-    body = {name: value for name, value in listed.items() if name not in ("id", "origin")}
-    again = {"status": "pending", "reason": None, "starts": 0, "due_at": text("now()"), "ended_at": None}
+def _is_mended(session: Session, parked: Row[str, str, str, str | None], listed: dict[str, Any]) -> bool:
+    """Have the body that an event is listed with applied, if the one that it came with could not be.
+
+    It counts as received now, and as what it is listed for: what happened long ago is history.
+    """
+    if parked.status != "parked":
+        return False
+    body = {name: value for name, value in listed.items() if name != "id"}
+    if listed["origin"] != "import":
+        del body["origin"]
+    again = dict.fromkeys(("reason", "ended_at")) | {"status": "pending", "starts": 0}
+    again |= {"due_at": text("now()"), "received_at": text("business_now()")}
     stands = (InboxEvent.id == parked.id) & (InboxEvent.status == "parked")
     put = update(InboxEvent).where(stands).values(body | again).returning(InboxEvent.id)
     if session.scalar(put.execution_options(synchronize_session=False)) is None:
-        return  # somebody was faster
+        return False  # somebody was faster
     session.add(
         AuditEntry(
             actor="chargebee",
@@ -173,15 +179,22 @@ def _mend(session: Session, parked: Row[str, str, str, str | None], listed: dict
             after={"status": "pending", "by": "another body", "digest": listed["digest"]},
         )
     )
+    return True
 
 
 def _clash(id: str) -> Finding:
     return Finding(kind=CLASH, severity="warning", object_type="event", object_id=id, detail=clash_told(id))
 
 
+def _lasted(start: float) -> bool:
+    """Did it take long by itself? A limit may strike soon after the start where others had used up its time."""
+    return time.monotonic() - start > LONG
+
+
 def _slow(id: str) -> Finding:
     told = (
-        f"event {id} took longer than a time limit although it was applied alone; it is tried again: quittance explain"
+        f"event {id} took longer than a time limit although it was applied alone; it is tried again; see: "
+        f"quittance explain {id}"
     )
     return Finding(kind="event_takes_too_long", severity="error", object_type="event", object_id=id, detail=told)
 
@@ -303,6 +316,7 @@ def apply_batch(
 ) -> int:
     """Apply claimed events in one transaction; how many ended. Customers found busy are added to `busy`."""
     engine = connection.engine  # for what is to be said even if this connection is lost
+    start = time.monotonic()
     try:
         with transaction(connection) as session:
             try:
@@ -325,12 +339,12 @@ def apply_batch(
         # Not the events' fault. Where the server is gone this fails too: then the starts stay counted, and that is
         # evidence that fades, since the next start that ends well clears it.
         log.warning("the database refused a batch; it is applied again", reason=str(lost.__cause__ or lost))
-        _set_apart(engine, ids, pause=1, too_long=isinstance(lost.__cause__, QueryCanceled))
+        _set_apart(engine, ids, pause=1, too_long=isinstance(lost.__cause__, QueryCanceled) and _lasted(start))
         return 0
     except BaseException as struck:
         connection.invalidate()
         # A time limit: longer than it lasts, so that others get their turn.
-        _set_apart(engine, ids, pause=30, too_long=isinstance(struck, SoftTimeLimitExceeded))
+        _set_apart(engine, ids, pause=30, too_long=isinstance(struck, SoftTimeLimitExceeded) and _lasted(start))
         raise
     return apply_batch(connection, rules, ids, busy, one_by_one=True)  # of what was refused
 

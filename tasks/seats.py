@@ -36,8 +36,8 @@ def bring_seats_in_line(world: World, subscription: Subscription, change: Change
             "seats.changed",
             subscription.id,
             subscription.customer_id,
-            # With the count: the clock may end the seats under a version that was told already.
-            revision=f"{subscription.version}:{seats}",
+            # The clock may end the seats under a version that was told already, and what was buried may come back.
+            revision=f"{subscription.version}:{subscription.tie_at.timestamp():.0f}:{seats}",
             payload={"subscription": subscription.id, "customer": subscription.customer_id, "seats": seats},
         )
 

@@ -43,7 +43,7 @@ with came as (
 ), mended as (
   update inbox_events as event set raw = %(raw)b, digest = %(digest)b, event_type = %(event_type)b,
     occurred_at = %(occurred_at)b, api_version = %(api_version)b, customer_ids = %(customer_ids)b,
-    status = 'pending', reason = null, starts = 0, due_at = now(), ended_at = null
+    status = 'pending', reason = null, starts = 0, due_at = now(), received_at = business_now(), ended_at = null
   from known where event.id = known.id and event.status = 'parked' returning event.id, known.digest, known.reason
 ), told as (
   insert into audit_entries (actor, event_id, object_type, object_id, before, after)
@@ -53,7 +53,7 @@ with came as (
   from mended
 )
 insert into findings (kind, severity, object_type, object_id, detail)
-select %(kind)b, 'warning', 'event', id, %(detail)b from known where status <> 'parked'
+select %(kind)b, 'warning', 'event', id, %(detail)b from known where not exists (select from mended)
 on conflict (kind, object_type, object_id)
 do update set times = findings.times + 1, last_seen_at = business_now()
 returning times

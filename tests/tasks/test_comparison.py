@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.client import Gateway, Page
@@ -154,7 +156,7 @@ def test_nothing_is_buried_where_the_api_is_that_of_another_site(
     assert ("mirror_is_of_another_site", "site", "customer") in quittance.rows(FINDINGS)
 
 
-def test_what_was_buried_and_is_there_after_all_comes_back(
+def test_what_was_buried_and_is_there_after_all_comes_back_and_the_product_hears_of_it(
     quittance: Quittance, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, read = Gateway.objects, Gateway.subscription
@@ -168,6 +170,8 @@ def test_what_was_buried_and_is_there_after_all_comes_back(
             raise ProviderRefused(f"{id}: Chargebee answered 404", status=404)
         return read(self, id)
 
+    rules = replace(quittance.couriers.rules, calls_back=True)
+    quittance.couriers = replace(quittance.couriers, rules=rules)
     with monkeypatch.context() as for_a_night:
         for_a_night.setattr(Gateway, "objects", objects)
         for_a_night.setattr(Gateway, "subscription", subscription)
@@ -180,6 +184,9 @@ def test_what_was_buried_and_is_there_after_all_comes_back(
     assert quittance.rows("select deleted, seats from subscriptions where id = 'seats-marie'") == [(False, 3)]
     assert ("mirror_differs", "subscription", "seats-marie") in quittance.rows(FINDINGS)
     assert compare(quittance)["subscription"] == (2, 0)
+    told = quittance.rows("select payload->'seats', reason from outbox where kind = 'callback' order by id")
+    assert [seats for seats, _ in told] == [0, 3]
+    assert not any(reason.startswith("history") for _, reason in told)
 
 
 def test_only_what_changed_since_is_compared_where_a_date_is_given(quittance: Quittance, site: Site) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 from models import Customer, Invoice, Subscription
 from models.session import transaction
-from tasks import registry
+from tasks import inbox, registry
 from tasks.clock import ring_what_is_due
 from tasks.inbox import _claim_suspect, apply_pending, take_in
 from tasks.registry import Change, derivations, derives, handlers, on
@@ -412,8 +412,10 @@ def test_a_time_limit_is_not_the_events_fault(quittance: Quittance) -> None:
 @pytest.mark.usefixtures("registered")
 @pytest.mark.parametrize(("nested", "comes_out"), [(False, True), (True, False)])
 def test_a_time_limit_in_the_midst_of_a_statement_does_not_wait_for_its_own_locks(
-    quittance: Quittance, nested: bool, comes_out: bool
+    quittance: Quittance, nested: bool, comes_out: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(inbox, "LONG", 0.1)
+
     def strike(*_: object) -> None:
         raise SoftTimeLimitExceeded
 
@@ -438,7 +440,12 @@ def test_a_time_limit_in_the_midst_of_a_statement_does_not_wait_for_its_own_lock
 
 
 @pytest.mark.usefixtures("registered")
-def test_an_event_that_keeps_the_database_busy_for_too_long_is_told_of(quittance: Quittance) -> None:
+@pytest.mark.parametrize(("long", "told"), [(0.01, 1), (60, 0)], ids=["long", "struck by a limit that others used up"])
+def test_an_event_that_keeps_the_database_busy_for_too_long_is_told_of(
+    quittance: Quittance, monkeypatch: pytest.MonkeyPatch, long: float, told: int
+) -> None:
+    monkeypatch.setattr(inbox, "LONG", long)
+
     def ask_too_much(world: World) -> None:
         world.session.execute(text("set local statement_timeout = '50ms'"))
         world.session.execute(text("select pg_sleep(5)"))
@@ -447,9 +454,10 @@ def test_an_event_that_keeps_the_database_busy_for_too_long_is_told_of(quittance
     event = an_event(a_customer())
     post(quittance, event)
     assert apply(quittance) == 0
-    assert quittance.rows("select kind, severity, object_id from findings") == [
-        ("event_takes_too_long", "error", event["id"])
-    ]
+    assert (
+        quittance.rows("select kind, severity, object_id from findings")
+        == [("event_takes_too_long", "error", event["id"])] * told
+    )
 
 
 # ---- the registry ----------------------------------------------------------------------------------------------------

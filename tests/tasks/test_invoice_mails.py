@@ -389,3 +389,13 @@ def test_a_reader_who_had_a_copy_does_not_get_what_another_no_longer_gets(
         ("suppressed", "each of its readers has a message of their own"),
         ("sent", None),
     ]
+
+
+def test_what_is_mended_long_after_it_happened_is_history(sober: Quittance) -> None:
+    event = an_event(by_cheque(), an_invoice(1), at=datetime.now(UTC) - 40 * DAY)
+    sober.take(event | {"api_version": "v1"})
+    assert sober.ending(event)[0] == "parked"
+    sober.run("update inbox_events set received_at = received_at - interval '40 days'")
+    sober.take(event)
+    assert sober.ending(event) == ("applied", None)
+    assert sober.rows("select state from outbox where name = 'invoice'") == ["suppressed"]

@@ -295,3 +295,14 @@ def test_words_about_other_subscriptions_do_not_overtake(telling: Quittance, pro
     telling.take(an_event(a_subscription(1, id="sub_2", seats=8)))
     telling.hurry()
     assert product.seats == [5, 8, 5]
+
+
+def test_a_word_that_is_history_overtakes_none(telling: Quittance, product: Product) -> None:
+    product.answers = [503, 204]
+    telling.take(an_event(a_subscription(1, seats=5)))
+    telling.run(
+        "insert into outbox (key, queue, kind, name, object_id, payload, state, reason) values"
+        " ('k', 'provider', 'callback', 'seats.changed', 'sub_1', '{}', 'suppressed', 'history: it came by import')"
+    )
+    telling.hurry()
+    assert product.seats == [5, 5]

@@ -266,7 +266,8 @@ def _reconciliation(settings: Settings, session: Session) -> Iterator[Check]:
         cause = "Chargebee's list of events was never read: webhooks that do not come are not missed"
         yield Check("reconciliation", "warning", cause, "a worker of the queue events reads it every ten minutes")
     elif row.problem:
-        yield Check("reconciliation", "problem", f"Chargebee's list of events cannot be read: {row.problem}")
+        state: Literal["warning", "problem"] = "problem" if row.ago is None or row.ago > LATE else "warning"
+        yield Check("reconciliation", state, f"Chargebee's list of events could not be read: {row.problem}")
     elif row.ago is None or row.ago > LATE:
         ago = "never" if row.ago is None else f"not for {row.ago.total_seconds() // 60:.0f} minutes"
         cause = f"Chargebee's list of events was {ago} read to its end; every ten minutes is its turn"

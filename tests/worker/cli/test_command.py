@@ -55,6 +55,7 @@ def test_help_names_the_verbs_and_every_reading_one_takes_json(monkeypatch):
         ("db", "grant"),
         ("db", "upgrade"),
         ("events", "ignore"),
+        ("findings", "acknowledge"),
         *(("emails", verb) for verb in ("clear-address", "mark-sent", "preview", "resend", "revoke", "send-test")),
         ("outbox", "release"),
         ("payments", "record"),

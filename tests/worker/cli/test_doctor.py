@@ -229,9 +229,11 @@ def test_chargebee_is_asked_when_wanted(examine, broker, chargebee_api):
         ("", "warning", "was never read"),
         ("business_now() - interval '9 minutes', null", "ok", "within the hour"),
         ("business_now() - interval '2 hours', null", "warning", "not for 120 minutes"),
-        ("business_now(), 'events: Chargebee answered 401; check the key'", "problem", "answered 401"),
+        ("business_now(), 'events: Chargebee answered 429; it is tried again'", "warning", "answered 429"),
+        ("business_now() - interval '2 hours', 'events: answered 401; check the key'", "problem", "answered 401"),
+        ("null, 'events: answered 401; check the key'", "problem", "answered 401"),
     ],
-    ids=["never", "lately", "long ago", "refused"],
+    ids=["never", "lately", "long ago", "refused just now", "refused for long", "never but refused"],
 )
 def test_whether_missed_webhooks_would_be_found_is_looked_at(examine, broker, session, reading, state, words):
     if reading:
