@@ -12,6 +12,8 @@ from .registry import Change, derives
 from .seat_mails import tell_of_change
 from .world import World
 
+CHANGED = "seats.changed"
+
 
 @derives(Subscription)
 def bring_seats_in_line(world: World, subscription: Subscription, change: Change | None) -> None:
@@ -31,13 +33,16 @@ def bring_seats_in_line(world: World, subscription: Subscription, change: Change
     seats = sum(now.values())
     tell_of_change(world, subscription, change, seats)
     if world.change(subscription, seats=seats):
+        # With the count: the clock may end the seats under a version that was told already.
+        revision = f"{subscription.version}:{seats}"
+        if world.is_queued(f"{CHANGED}:{subscription.id}:{revision}"):  # what was buried came back: told once more
+            revision += f":{subscription.tie_at.timestamp():.0f}"
         queue_callback(
             world,
-            "seats.changed",
+            CHANGED,
             subscription.id,
             subscription.customer_id,
-            # The clock may end the seats under a version that was told already, and what was buried may come back.
-            revision=f"{subscription.version}:{subscription.tie_at.timestamp():.0f}:{seats}",
+            revision=revision,
             payload={"subscription": subscription.id, "customer": subscription.customer_id, "seats": seats},
         )
 

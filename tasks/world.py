@@ -171,6 +171,10 @@ class World:
         """Has the mail of this key left, or may it have?"""
         return self._told.get(key, ("", None))[0] in ("sending", "sent", "held")
 
+    def is_queued(self, key: str) -> bool:
+        """Was something about a subject here queued under this key, whatever became of it?"""
+        return key in self._told
+
     # ---- changing ------------------------------------------------------------------------------------------------
 
     def add(self, row: Base) -> None:
