@@ -34,9 +34,12 @@ def bring_seats_in_line(world: World, subscription: Subscription, change: Change
     tell_of_change(world, subscription, change, seats)
     if world.change(subscription, seats=seats):
         # With the count: the clock may end the seats under a version that was told already.
-        revision = f"{subscription.version}:{seats}"
-        if world.is_queued(f"{CHANGED}:{subscription.id}:{revision}"):  # what was buried came back: told once more
-            revision += f":{subscription.tie_at.timestamp():.0f}"
+        revision, times = f"{subscription.version}:{seats}", 1
+        while world.is_queued(
+            f"{CHANGED}:{subscription.id}:{revision}"
+        ):  # a tie was settled, or it is back
+            times += 1
+            revision = f"{subscription.version}:{seats}:{times}"
         queue_callback(
             world,
             CHANGED,

@@ -29,15 +29,19 @@ ENDS = {
     "last moves": "select distinct on (invoice_id) invoice_id, actor, move, after from followup_entries"
     " order by invoice_id, id desc",
     "inbox": "select id, replace(status, 'ignored', 'applied') from inbox_events where not starts_with(id, 'read:')",
-    "outbox": "select key, state, recipient, payload - array['write', 'calls'] from outbox",
+    "outbox": "select key, state, recipient, payload - array['write', 'calls'] from outbox where kind <> 'callback'",
+    # An older word about the same was sent, or overtaken by the last while its sender was dead.
+    "last words": "select distinct on (name, object_id) key, state, payload from outbox where kind = 'callback'"
+    " order by name, object_id, id desc",
     "findings": "select kind, severity, object_type, case when object_type <> 'address' then object_id end"
     " from findings",
     "audit": "select regexp_replace(actor, '\\d+$', ''), object_type,"
     " case when object_type <> 'dead_addresses' then object_id end,"
     f" case when actor <> 'delivery' then before - {_INSTANTS} end, after - {_INSTANTS} from audit_entries"
-    " where actor <> 'chargebee'",
+    " where actor <> 'chargebee' and object_type <> 'callback'",
     "audit of events": f"select object_type, object_id, jsonb_object_agg(name, value order by id) - {_INSTANTS}"
-    " from audit_entries, jsonb_each(after) as each (name, value) where actor = 'chargebee' group by 1, 2",
+    " from audit_entries, jsonb_each(after) as each (name, value) where actor = 'chargebee' and object_type <> 'callback'"
+    " group by 1, 2",
     "readings": "select name, next_offset, ended_at is null from readings",
     "found events": "select event_id, webhook_at is null from found_events",
     "mail reports": "select id, status, reason from mail_reports",

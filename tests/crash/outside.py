@@ -177,7 +177,8 @@ class Outside:
 
     def _end(self) -> dict[str, list[Any]]:
         end = {name: sorted(self.rows(query), key=str) for name, query in ENDS.items()}
-        end["callbacks"] = sorted({headers["Idempotency-Key"] for headers in self.host.headers})
+        heard = {headers["Idempotency-Key"] for headers in self.host.headers}
+        end["callbacks"] = sorted(heard & {key for key, _, _ in end["last words"]})
         end["Chargebee"] = [event["event_type"] for event in self.site.events]
         return end
 
