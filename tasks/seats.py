@@ -35,9 +35,7 @@ def bring_seats_in_line(world: World, subscription: Subscription, change: Change
     if world.change(subscription, seats=seats):
         # With the count: the clock may end the seats under a version that was told already.
         revision, times = f"{subscription.version}:{seats}", 1
-        while world.is_queued(
-            f"{CHANGED}:{subscription.id}:{revision}"
-        ):  # a tie was settled, or it is back
+        while world.is_queued(f"{CHANGED}:{subscription.id}:{revision}"):  # a tie was settled, or it is back
             times += 1
             revision = f"{subscription.version}:{seats}:{times}"
         queue_callback(

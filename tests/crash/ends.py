@@ -40,8 +40,8 @@ ENDS = {
     f" case when actor <> 'delivery' then before - {_INSTANTS} end, after - {_INSTANTS} from audit_entries"
     " where actor <> 'chargebee' and object_type <> 'callback'",
     "audit of events": f"select object_type, object_id, jsonb_object_agg(name, value order by id) - {_INSTANTS}"
-    " from audit_entries, jsonb_each(after) as each (name, value) where actor = 'chargebee' and object_type <> 'callback'"
-    " group by 1, 2",
+    " from audit_entries, jsonb_each(after) as each (name, value)"
+    " where actor = 'chargebee' and object_type <> 'callback' group by 1, 2",
     "readings": "select name, next_offset, ended_at is null from readings",
     "found events": "select event_id, webhook_at is null from found_events",
     "mail reports": "select id, status, reason from mail_reports",
