@@ -33,3 +33,8 @@ class ProviderRefused(NeedsAttention):
         self.code = code  # the provider's `api_error_code`, or one of ours where it gave none
         self.status = status  # of the HTTP answer; None when there was none
         self.retry_after = retry_after  # seconds; the provider sends none with a refusal, kept for symmetry
+
+    @property
+    def is_about_the_key(self) -> bool:
+        """Was the API key refused, and not the thing that was asked for? With another key the same call may succeed."""
+        return self.status == 401

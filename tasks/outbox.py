@@ -225,7 +225,7 @@ def deliver_one(delivery: Delivery) -> None:
         except Withheld as reason:
             _finish(delivery, "suppressed", str(reason))
         except NeedsAttention as reason:
-            if isinstance(reason, ProviderRefused) and reason.status == 401:  # the key is wrong, not this row
+            if isinstance(reason, ProviderRefused) and reason.is_about_the_key:
                 _try_again(delivery, reason)
             else:
                 _fail(delivery, str(reason))
