@@ -45,6 +45,15 @@ _REFUSED_FOR_GOOD = frozenset({"22", "23", "54"})
 
 log = structlog.get_logger(__name__)
 _inbox = cast(Table, InboxEvent.__table__)
+# What makes an event that ended one that has just come in.
+_ANEW: dict[str, Any] = {
+    "status": "pending",
+    "starts": 0,
+    "due_at": text("now()"),
+    "received_at": text("business_now()"),
+    "reason": None,
+    "ended_at": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +112,7 @@ def take_in(
     )
     if again:
         known = {name: getattr(row.excluded, name) for name in ("raw", "occurred_at", "origin")}
-        anew = {
-            "status": "pending",
-            "starts": 0,
-            "due_at": text("now()"),
-            "received_at": now,
-            "reason": None,
-            "ended_at": None,
-        }
-        put = row.on_conflict_do_update(index_elements=["id"], set_=known | anew)
+        put = row.on_conflict_do_update(index_elements=["id"], set_=known | _ANEW)
     else:
         put = row.on_conflict_do_nothing()
     return session.execute(put.returning(InboxEvent.id)).first() is not None
@@ -163,10 +164,8 @@ def _is_mended(session: Session, parked: Row[str, str, str, str | None], listed:
     body = {name: value for name, value in listed.items() if name != "id"}
     if listed["origin"] != "import":
         del body["origin"]
-    again = dict.fromkeys(("reason", "ended_at")) | {"status": "pending", "starts": 0}
-    again |= {"due_at": text("now()"), "received_at": text("business_now()")}
     stands = (InboxEvent.id == parked.id) & (InboxEvent.status == "parked")
-    put = update(InboxEvent).where(stands).values(body | again).returning(InboxEvent.id)
+    put = update(InboxEvent).where(stands).values(body | _ANEW).returning(InboxEvent.id)
     if session.scalar(put.execution_options(synchronize_session=False)) is None:
         return False  # somebody was faster
     session.add(
